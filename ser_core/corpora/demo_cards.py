@@ -1,0 +1,46 @@
+"""The demo corpora: synthetic speech in the names and folders of real corpora, read by their loaders."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from ser_core.corpora import cafe, emodb, ravdess
+from ser_core.corpora.base import Listing, listing
+
+
+def _english(root: Path) -> Listing:
+    return listing(root, ravdess.describe, expected=ravdess.names(("01",)), layout=ravdess.LAYOUT)
+
+
+def _french(root: Path) -> Listing:
+    return listing(root, cafe.describe, expected=cafe.names(2, neutral="0"), layout=cafe.LAYOUT)
+
+
+_SYNTHETIC = {
+    "licence": "made on this machine; espeak-ng is GPL-3.0-or-later, what it speaks is free",
+    "citation": "synthetic speech by espeak-ng, emotions by rule: no person was recorded",
+    "synthetic": True,
+}
+DEMO_ENGLISH: Final = replace(
+    ravdess.RAVDESS,
+    name="demo-english",
+    title="Demo, English (synthetic)",
+    parse=_english,
+    n_clips=720,
+    **_SYNTHETIC,
+)
+DEMO_GERMAN: Final = replace(
+    emodb.EMODB,
+    name="demo-german",
+    title="Demo, German (synthetic)",
+    n_clips=280,
+    **_SYNTHETIC,
+)
+DEMO_FRENCH: Final = replace(
+    cafe.CAFE,
+    name="demo-french",
+    title="Demo, French (synthetic)",
+    parse=_french,
+    n_clips=312,
+    **_SYNTHETIC,
+)

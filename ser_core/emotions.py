@@ -1,0 +1,65 @@
+"""Emotion words: each corpus keeps its own; this is the visible step from those to common names, colours and shapes.
+
+Colours follow the circle of affect (pleasant, aroused, unpleasant, sleepy), so that neighbours in affect are neighbours
+in hue; lightness alternates, so that they also differ for readers with deuteranopia or protanopia, on white and on
+near-black (tests/test_emotions.py measures both). A shape repeats the colour; plotly's 3-D charts know only eight.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Emotion:
+    """A common name with its colour (hex) and marker shape (a plotly symbol that 2-D and 3-D charts share)."""
+
+    name: str
+    colour: str
+    symbol: str
+
+
+EMOTIONS: Final = {
+    emotion.name: emotion
+    for emotion in (
+        Emotion("happiness", "#86c840", "circle"),
+        Emotion("surprise", "#955101", "diamond"),
+        Emotion("anger", "#87193e", "x"),
+        Emotion("fear", "#8d3fd2", "cross"),
+        Emotion("disgust", "#473994", "square"),
+        Emotion("sadness", "#5e8ed3", "diamond-open"),
+        Emotion("boredom", "#2a6d88", "square-open"),
+        Emotion("calm", "#31976b", "circle-open"),
+        Emotion("neutral", "#adadad", "circle"),
+    )
+}
+OTHER: Final = Emotion("other", "#6f6f6f", "x")
+"""How a word that has no common name is drawn; the word itself stays."""
+
+COMMON: Final = {
+    "happy": "happiness", "happiness": "happiness", "joie": "happiness", "joy": "happiness",
+    "surprised": "surprise", "surprise": "surprise",
+    "angry": "anger", "anger": "anger", "colère": "anger",
+    "fearful": "fear", "fear": "fear", "peur": "fear",
+    "disgust": "disgust", "disgusted": "disgust", "dégoût": "disgust",
+    "sad": "sadness", "sadness": "sadness", "tristesse": "sadness",
+    "bored": "boredom", "boredom": "boredom",
+    "calm": "calm",
+    "neutral": "neutral", "neutre": "neutral",
+}  # fmt: skip
+"""A corpus's own word -> common name. Only translations and word forms: nothing is merged (calm stays calm)."""
+
+
+def common_name(word: str) -> str:
+    """Return the common name of a corpus's own word; a word that is not known stays as it is.
+
+    Examples
+    --------
+    >>> common_name("Colère"), common_name("wistful")
+    ('anger', 'wistful')
+    """
+    return COMMON.get(word.strip().lower(), word)
+
+
+def style(word: str) -> Emotion:
+    """Return colour and shape of a word, a corpus's own or a common one."""
+    return EMOTIONS.get(common_name(word), OTHER)

@@ -1,0 +1,1 @@
+"""The shape of an embedding: projections, neighbours, and how far a picture can be trusted."""

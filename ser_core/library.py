@@ -1,0 +1,115 @@
+"""Which corpora this installation has, and where: ``corpora.json`` in the cache folder."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock
+
+from ser_core.cache import Cache, read_json, write_atomic
+from ser_core.corpora import KINDS, Corpus, CorpusError, Scan, folder
+
+
+@dataclass(frozen=True)
+class Located:
+    """A corpus and the folder it lies in."""
+
+    corpus: Corpus
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The name it was added under."""
+        return self.corpus.name
+
+    def clips(self) -> pd.DataFrame:
+        """Return its table of clips (see `Corpus.clips`)."""
+        return self.corpus.clips(self.root)
+
+    def scan(self) -> Scan:
+        """Look into its folder (see `Corpus.scan`)."""
+        return self.corpus.scan(self.root)
+
+
+def add(cache: Cache, kind: str, root: Path, *, name: str | None = None) -> tuple[Located, Scan]:
+    """Remember a corpus after a look into its folder.
+
+    Parameters
+    ----------
+    kind
+        A name of `KINDS`, or ``folder``.
+    name
+        The name it gets here; by default the kind, or the folder's own name.
+
+    Raises
+    ------
+    CorpusError
+        If the kind is unknown, the folder does not hold it, or the name is taken by another folder.
+    """
+    root = root.expanduser().absolute()
+    name = name or (kind if kind in KINDS else root.name.lower())
+    located = Located(_card(kind, name), root)
+    scan = located.scan()
+    with FileLock(_ready(cache) / "corpora.lock"):
+        entries = _entries(cache)
+        taken = entries.get(name)
+        if taken and (taken["kind"], taken["root"]) != (kind, str(root)):
+            raise CorpusError(f"the name {name} is taken by {taken['root']}: choose another, or remove that one first")
+        entries[name] = {"kind": kind, "root": str(root)}
+        write_atomic(cache.root / "corpora.json", json.dumps(entries, indent=1).encode())
+    return located, scan
+
+
+def remove(cache: Cache, name: str) -> None:
+    """Forget where a corpus lies; its files and embeddings stay."""
+    get(cache, name)
+    with FileLock(_ready(cache) / "corpora.lock"):
+        entries = {key: entry for key, entry in _entries(cache).items() if key != name}
+        write_atomic(cache.root / "corpora.json", json.dumps(entries, indent=1).encode())
+
+
+def ls(cache: Cache) -> list[Located]:
+    """Return the corpora that were added, by name."""
+    entries = _entries(cache)
+    return [Located(_card(entry["kind"], name), Path(entry["root"])) for name, entry in sorted(entries.items())]
+
+
+def get(cache: Cache, name: str) -> Located:
+    """Return a corpus by name.
+
+    Raises
+    ------
+    CorpusError
+        If nothing was added under this name.
+    """
+    known = {located.name: located for located in ls(cache)}
+    if name not in known:
+        have = ", ".join(known) or "none"
+        raise CorpusError(f"no corpus named {name!r} (there are: {have}); add it with `ser corpora add {name} FOLDER`")
+    return known[name]
+
+
+def _card(kind: str, name: str) -> Corpus:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,39}", name):
+        raise CorpusError(f"the name {name!r} should be 1 to 40 of a-z, 0-9, dot, dash and underscore: choose another")
+    if kind == "folder":
+        return folder.corpus(name)
+    if kind not in KINDS:
+        raise CorpusError(f"unknown corpus {kind!r}: expected {', '.join(KINDS)} or folder")
+    corpus = KINDS[kind]
+    return corpus if name == kind else corpus.named(name)
+
+
+def _ready(cache: Cache) -> Path:
+    cache.root.mkdir(parents=True, exist_ok=True)
+    return cache.root
+
+
+def _entries(cache: Cache) -> dict[str, dict[str, str]]:
+    path = cache.root / "corpora.json"
+    entries = read_json(path)
+    if entries is None and path.exists():
+        raise CorpusError(f"{path} is damaged: delete it and add your corpora again (embeddings are kept)")
+    return entries or {}

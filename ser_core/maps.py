@@ -1,0 +1,111 @@
+"""A map: the projection of a layer, the true neighbours of its clips, and its quality; computed once and kept."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_core import cache as caching
+from ser_core.cache import Cache
+from ser_core.embeddings import Embeddings
+from ser_core.geometry import projection
+from ser_core.geometry.projection import Method, Projection, ProjectionError, Quality, Scaling
+
+N_NEIGHBOURS: Final = 10
+QUALITY_K: Final = 15
+VERSION: Final = 1
+"""Part of every map's recipe: change it when maps come out differently."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What to draw: everything that changes a map, beside the clips and the encoder.
+
+    ``layer`` is an index into the encoder's layers, ``n_components`` 2 or 3, ``seed`` matters to UMAP only.
+    """
+
+    layer: int
+    method: Method
+    n_components: int
+    scaling: Scaling
+    seed: int
+
+
+@dataclass(frozen=True)
+class Map:
+    """A projection with what is needed to explore it.
+
+    ``neighbours`` and ``distances`` have shape (n_clips, up to 10): rows of the nearest other clips in the original
+    space, nearest first. ``quality`` is None where there are too few clips to measure it.
+    """
+
+    view: View
+    projection: Projection
+    neighbours: NDArray[np.int32]
+    distances: NDArray[np.float32]
+    quality: Quality | None
+
+
+def default_scaling(recipe: Mapping[str, Any]) -> Scaling:
+    """Return ``standard`` for features in units of their own, ``centre`` for learnt activations."""
+    return "standard" if recipe.get("handcrafted") else "centre"
+
+
+def recipe(embeddings: Embeddings, view: View) -> dict[str, Any]:
+    """Return what a map is kept under: the embeddings, clip by clip, and the view."""
+    digests = caching.key({"digests": list(embeddings.digests)})
+    seed = view.seed if view.method == "umap" else None
+    return {
+        "version": VERSION,
+        "encoder": embeddings.recipe["name"],
+        "stores": [caching.key(embeddings.recipe)],
+        "clips": digests,
+        "n_clips": len(embeddings.clips),
+        **asdict(view),
+        "seed": seed,
+    }
+
+
+def kept(embeddings: Embeddings, view: View, *, cache: Cache) -> Map | None:
+    """Return a map that was computed before, None if there is none."""
+    arrays = cache.load_arrays(recipe(embeddings, view))
+    if arrays is None:
+        return None
+    quality = None
+    if "overlap" in arrays:
+        quality = Quality(arrays["trustworthiness"], arrays["continuity"], arrays["overlap"], QUALITY_K)
+    projected = Projection(arrays["coordinates"], arrays.get("explained_variance"))
+    return Map(view, projected, arrays["neighbours"], arrays["distances"], quality)
+
+
+def draw(embeddings: Embeddings, view: View, *, cache: Cache) -> Map:
+    """Return a map, computed if it is not kept yet.
+
+    Raises
+    ------
+    ProjectionError
+        If there are too few clips.
+    EmbeddingError
+        If there is no such layer.
+    """
+    if (known := kept(embeddings, view, cache=cache)) is not None:
+        return known
+    vectors = embeddings.layer(view.layer)
+    projected = projection.project(
+        vectors, view.method, n_components=view.n_components, scaling=view.scaling, seed=view.seed
+    )
+    near, far = projection.neighbours(vectors, k=N_NEIGHBOURS, scaling=view.scaling)
+    arrays: dict[str, NDArray[Any]] = {"coordinates": projected.coordinates, "neighbours": near, "distances": far}
+    if projected.explained_variance is not None:
+        arrays["explained_variance"] = projected.explained_variance
+    quality = None
+    if len(vectors) > 2 * QUALITY_K:
+        quality = projection.quality(vectors, projected.coordinates, scaling=view.scaling, k=QUALITY_K)
+        arrays |= {name: getattr(quality, name) for name in ("trustworthiness", "continuity", "overlap")}
+    cache.store_arrays(recipe(embeddings, view), arrays)
+    return Map(view, projected, near, far, quality)
+
+
+__all__ = ["Map", "ProjectionError", "View", "default_scaling", "draw", "kept", "recipe"]
