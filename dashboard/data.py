@@ -4,17 +4,25 @@ Big results are shared by all sessions (`st.cache_resource`), read-only, keyed b
 hashing large arrays by content samples them, and two different ones can then look the same.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from ser_core import audio, embeddings, library, maps
-from ser_core.cache import Cache, VectorStore
+from ser_core import jobs as running
+from ser_core.cache import Cache
+from ser_core.corpora import Scan
 from ser_core.embeddings import Coverage, Embeddings
+from ser_core.encoders.base import EncoderError
+from ser_core.errors import SerError
+from ser_core.jobs import Status
 from ser_core.library import Located
 from ser_core.maps import Map, View
+from ser_core.store import VectorStore
 
 REFRESH_SECONDS = 60
 """Files that change under a running dashboard are seen after this long; what it embeds itself, at once."""
@@ -40,9 +48,118 @@ def embedded(names: tuple[str, ...], store: VectorStore) -> Embeddings:
     return _embedded(str(cache().root), names, str(store.folder), _stamp())
 
 
-def kept_map(names: tuple[str, ...], store: VectorStore, view: View) -> Map | None:
-    """Return a map that was computed before, None if it was not."""
-    return maps.kept(embedded(names, store), view, cache=cache())
+def wanted_map(names: tuple[str, ...], store: VectorStore, view: View) -> Map | None:
+    """Return a map; None if it would take too long inside a page and was not computed yet.
+
+    Raises
+    ------
+    SerError
+        If there are too few clips.
+    """
+    found = embedded(names, store)
+    known = maps.kept(found, view, cache=cache())
+    if known is None and maps.quick(found, view):
+        with st.spinner("Drawing the map …"):
+            return maps.draw(found, view, cache=cache())
+    return known
+
+
+def start_map(names: tuple[str, ...], store: VectorStore, view: View) -> None:
+    """Start drawing a map in the background."""
+    title = f"Map of {', '.join(names)} ({view.method.upper()}, {view.n_components}-D)"
+    running.start(cache(), maps.arguments(names, store.key, view), title=title)
+
+
+def start_embedding(corpus: str, encoder: str) -> None:
+    """Start embedding a corpus in the background.
+
+    Raises
+    ------
+    SerError
+        If the encoder cannot be used here.
+    """
+    from ser_core.encoders import encoder as find
+
+    if why := find(encoder).missing():
+        raise EncoderError(why)
+    running.start(cache(), ["embed", corpus, encoder], title=f"{corpus} · {encoder}")
+
+
+def jobs() -> list[Status]:
+    """Return all jobs, the latest first."""
+    return running.ls(cache())
+
+
+def forecast(corpus: str, encoder: str) -> tuple[int, str]:
+    """Return how many clips an embedding has to do, and a sentence: with the time, where an earlier run tells it."""
+    done = {one.encoder: one.n_embedded + one.n_failed for one in coverage(corpus)}
+    n_left = max(0, n_clips(corpus) - done.get(encoder, 0))
+    if n_left == 0:
+        return 0, "All clips are embedded with this encoder."
+    rates = [job.rate for job in jobs() if job.arguments[:1] == ["embed"] and job.arguments[2] == encoder and job.rate]
+    about = f", about {n_left / rates[0]:,.0f} s at the speed of the last run" if rates else ""
+    return n_left, f"{n_left:,} clips to do{about}."
+
+
+@dataclass(frozen=True)
+class EncoderCard:
+    """What a chooser says of an encoder; ``missing`` is None where it can be used."""
+
+    name: str
+    title: str
+    missing: str | None
+
+
+@st.cache_data(ttl=REFRESH_SECONDS, max_entries=1, show_spinner=False)
+def encoders() -> list[EncoderCard]:
+    """Return the encoders, and why those that cannot be used here cannot."""
+    from ser_core.encoders import ENCODERS
+
+    return [EncoderCard(name, one.title, one.missing()) for name, one in ENCODERS.items()]
+
+
+def add_corpus(kind: str, root: Path, name: str | None) -> tuple[Located, Scan]:
+    """Look into a folder and add it."""
+    return library.add(cache(), kind, root, name=name)
+
+
+def scan(corpus: str) -> Scan:
+    """Return what a look into a corpus's folder finds."""
+    return _scan(str(cache().root), corpus, _stamp())
+
+
+def n_clips(corpus: str) -> int:
+    """Return how many clips a corpus has; 0 where its folder is gone."""
+    try:
+        return len(_clips(str(cache().root), corpus, _stamp()))
+    except SerError:
+        return 0
+
+
+def failures(corpus: str) -> list[tuple[str, tuple[str, str]]]:
+    """Return (encoder, (file, reason)) of clips that could not be embedded."""
+    return [
+        (done.encoder, (str(row["file"]), str(row["reason"])))
+        for done in coverage(corpus)
+        if done.n_failed
+        for row in embedded((corpus,), done.store).failures.to_dict("records")
+    ]
+
+
+@st.cache_data(ttl=REFRESH_SECONDS, max_entries=1, show_spinner=False)
+def megabytes() -> float:
+    """Return the size of everything that is kept."""
+    return sum(entry.bytes for entry in cache().ls()) / 1e6
+
+
+@st.cache_resource(max_entries=16, ttl=REFRESH_SECONDS, show_spinner=False)
+def _clips(root: str, corpus: str, written: float) -> pd.DataFrame:
+    return library.get(Cache(Path(root)), corpus).clips()
+
+
+@st.cache_resource(max_entries=16, ttl=REFRESH_SECONDS, show_spinner=False)
+def _scan(root: str, corpus: str, written: float) -> Scan:
+    return library.get(Cache(Path(root)), corpus).scan()
 
 
 @st.cache_resource(max_entries=16, ttl=REFRESH_SECONDS, show_spinner=False)

@@ -15,6 +15,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from ser_core.errors import SerError
+
 SAMPLING_RATE: Final = 16_000
 """Hz; what every encoder of this project reads."""
 MIN_SECONDS: Final = 0.1
@@ -31,7 +33,7 @@ Problem = Literal[
 ]
 
 
-class AudioError(ValueError):
+class AudioError(SerError, ValueError):
     """A clip that cannot be used: ``problem`` is the kind in a word or two, ``reason`` the sentence."""
 
     def __init__(self, problem: Problem, reason: str, *, file: str = "") -> None:
@@ -174,7 +176,7 @@ def _decode(data: bytes, max_seconds: float) -> tuple[NDArray[np.float32], int]:
         raise _too_long(f"more than {max_seconds:.0f} s", max_seconds)
     if container == "FLAC" and len(samples) < stated:
         raise AudioError("truncated", f"the header promises {stated} samples, the file holds {len(samples)}")
-    return samples, rate
+    return np.asarray(samples, np.float32), rate
 
 
 def _too_long(length: str, max_seconds: float) -> AudioError:

@@ -4,6 +4,7 @@ An embedding is kept as soon as its batch is done, under the encoder's recipe an
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ser_core import audio
-from ser_core.cache import Cache, VectorStore
+from ser_core.cache import Cache
 from ser_core.encoders.base import Encoder, EncoderError, Signal
+from ser_core.errors import SerError
+from ser_core.store import VectorStore
 
 BATCH_SECONDS: Final = 60.0
 """Seconds of sound in one batch of a network; halved when memory runs out."""
@@ -42,7 +45,7 @@ class Source(Protocol):
         ...
 
 
-class EmbeddingError(ValueError):
+class EmbeddingError(SerError, ValueError):
     """Embeddings that do not fit together, or are not there; the message says what to run."""
 
 
@@ -90,9 +93,10 @@ class Embeddings:
     def __post_init__(self) -> None:
         n_clips, n_layers, dim = self.vectors.shape
         if n_clips != len(self.clips) or n_clips != len(self.digests):
-            raise EmbeddingError(f"{n_clips} vectors, {len(self.clips)} clips and {len(self.digests)} digests")
+            counts = f"{n_clips} vectors, {len(self.clips)} clips and {len(self.digests)} digests"
+            raise EmbeddingError(f"{counts}: expected as many of each")
         if (n_layers, dim) != (len(self.recipe["layers"]), self.recipe["dim"]):
-            raise EmbeddingError(f"vectors of {n_layers} layers of {dim} values, the recipe says otherwise: {self.recipe}")
+            raise EmbeddingError(f"vectors of {n_layers} layers of {dim} values do not fit the recipe {self.recipe}")
         self.vectors.flags.writeable = False
 
     @property
@@ -136,18 +140,20 @@ def embed(
     CorpusError
         If the folder no longer holds the corpus.
     """
-    store = cache.vectors(encoder.recipe())
+    store = cache.vectors({**encoder.recipe(), "audio": audio.VERSION})
     files = [source.root / file for file in source.clips()["file"]]
     digests = cache.digests(files)
     held = store.read(sha for sha in digests if sha)  # reads, and so checks, the vectors: damaged ones are done again
     todo = {sha: file for sha, file in zip(digests, files, strict=True) if sha}
     todo = {sha: file for sha, file in todo.items() if sha not in held.vectors and sha not in held.failures}
-    report = _Reporter(len(set(digests)), len(todo), len(held.failures), progress)
+    copies = Counter(digests)  # RAVDESS, for one, has the same recording under two names
+    n_failed = sum(sha is None or (sha in held.failures and sha not in held.vectors) for sha in digests)
+    report = _Reporter(len(digests), sum(copies[sha] for sha in todo), n_failed, progress)
     run = _batched if encoder.batched else _one_by_one
     with _Writer(store) as writer:
         for sha, outcome in run(todo, encoder, device, workers, batch_seconds):
             writer.add(sha, outcome)
-            report.step(failed=isinstance(outcome, str))
+            report.step(copies[sha], failed=isinstance(outcome, str))
     return load(source, store, cache=cache, damaged=held.damaged)
 
 
@@ -164,7 +170,7 @@ def load(source: Source, store: VectorStore, *, cache: Cache, damaged: tuple[str
     kept = [sha for sha in digests if sha in held.vectors]
     for row, sha in enumerate(kept):
         vectors[row] = held.vectors[sha]
-    failures = clips[["file"]].assign(corpus=source.name, reason=reasons)[failed]
+    failures = clips[["file"]].assign(corpus=source.name, reason=pd.Series(reasons, clips.index, dtype=object))[failed]
     return Embeddings(
         vectors,
         clips[has_vector].assign(corpus=source.name).reset_index(drop=True),
@@ -199,6 +205,29 @@ def coverage(source: Source, *, cache: Cache) -> list[Coverage]:
             name = str(store.recipe.get("name", ""))
             out.append(Coverage(store, name, done, failed, len(digests) - done - failed))
     return out
+
+
+def find_store(sources: Sequence[Source], encoder: str, *, cache: Cache) -> VectorStore:
+    """Return the store in which all these corpora are embedded under an encoder's name or key.
+
+    Where several recipes of one name fit (another version of a library, say), the last one written.
+
+    Raises
+    ------
+    EmbeddingError
+        If there is none.
+    """
+    candidates: list[VectorStore] | None = None
+    for source in sources:
+        stores = [one.store for one in coverage(source, cache=cache) if encoder in {one.encoder, one.store.key}]
+        candidates = stores if candidates is None else [store for store in candidates if store in stores]
+        if not candidates:
+            raise EmbeddingError(
+                f"{source.name} is not embedded with {encoder}: run `ser embed {source.name} {encoder}` first"
+            )
+    if not candidates:
+        raise EmbeddingError("name at least one corpus")
+    return max(candidates, key=lambda store: store.path.stat().st_mtime_ns)
 
 
 def join(parts: Sequence[Embeddings]) -> Embeddings:
@@ -237,9 +266,7 @@ Outcomes = Iterator[tuple[str, NDArray[np.float32] | str]]
 """(digest, vector of shape (n_layers, dim)) or (digest, reason of failure)."""
 
 
-def _one_by_one(
-    todo: dict[str, Path], encoder: Encoder, device: str, workers: int, _batch_seconds: float
-) -> Outcomes:
+def _one_by_one(todo: dict[str, Path], encoder: Encoder, device: str, workers: int, _batch_seconds: float) -> Outcomes:
     """Run an encoder that takes one clip at a time in threads: its C code lets other threads go on."""
 
     def work(file: Path) -> NDArray[np.float32] | str:
@@ -375,9 +402,9 @@ class _Reporter:
         self._steps = 0
         self._tell()
 
-    def step(self, *, failed: bool) -> None:
-        self._steps += 1
-        self._failed += failed
+    def step(self, n_clips: int, *, failed: bool) -> None:
+        self._steps += n_clips
+        self._failed += n_clips * failed
         self._tell()
 
     def _tell(self) -> None:

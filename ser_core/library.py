@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from ser_core.cache import Cache, read_json, write_atomic
+from ser_core.cache import Cache
 from ser_core.corpora import KINDS, Corpus, CorpusError, Scan, folder
+from ser_core.store import read_json, write_atomic
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """A map: the projection of a layer, the true neighbours of its clips, and its quality; computed once and kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_core import cache as caching
+from ser_core import store as caching
 from ser_core.cache import Cache
 from ser_core.embeddings import Embeddings
 from ser_core.geometry import projection
@@ -15,6 +15,9 @@ from ser_core.geometry.projection import Method, Projection, ProjectionError, Qu
 
 N_NEIGHBOURS: Final = 10
 QUALITY_K: Final = 15
+QUICK_CLIPS: Final = 3000
+SEED: Final = 0
+"""The seed that pages draw UMAP maps with; it is part of what they show and of the link."""
 VERSION: Final = 1
 """Part of every map's recipe: change it when maps come out differently."""
 
@@ -49,8 +52,42 @@ class Map:
 
 
 def default_scaling(recipe: Mapping[str, Any]) -> Scaling:
-    """Return ``standard`` for features in units of their own, ``centre`` for learnt activations."""
-    return "standard" if recipe.get("handcrafted") else "centre"
+    """Return ``centre`` for the activations of a network, ``standard`` for features in units of their own."""
+    return "centre" if "checkpoint" in recipe else "standard"
+
+
+def view(embeddings: Embeddings, *, layer: int, method: str, n_components: int, scaling: str | None, seed: int) -> View:
+    """Return a checked view; ``layer`` may be negative, ``scaling`` None for what suits the encoder.
+
+    Raises
+    ------
+    ProjectionError
+        If a word is not one of those that exist.
+    EmbeddingError
+        If there is no such layer.
+    """
+    if method not in get_args(Method):
+        raise ProjectionError(f"method {method!r}: expected {' or '.join(get_args(Method))}")
+    scaling = scaling or default_scaling(embeddings.recipe)
+    if scaling not in get_args(Scaling):
+        raise ProjectionError(f"scaling {scaling!r}: expected {' or '.join(get_args(Scaling))}")
+    embeddings.layer(layer)
+    return View(layer % len(embeddings.layers), cast(Method, method), n_components, cast(Scaling, scaling), seed)
+
+
+def arguments(corpora: Sequence[str], store_key: str, view: View) -> list[str]:
+    """Return the `ser` command that draws a map, in the one form that names its job."""
+    return [
+        *("project", ",".join(corpora), store_key, "--method", view.method, "--dimensions", str(view.n_components)),
+        *("--layer", str(view.layer), "--scaling", view.scaling, "--seed", str(view.seed)),
+    ]
+
+
+def draw_first(embeddings: Embeddings, *, cache: Cache) -> None:
+    """Draw the map that the Explore page opens with, so that it is there at once; nothing where clips are too few."""
+    if len(embeddings.clips) >= 3:
+        first = view(embeddings, layer=-1, method="pca", n_components=3, scaling=None, seed=SEED)
+        draw(embeddings, first, cache=cache)
 
 
 def recipe(embeddings: Embeddings, view: View) -> dict[str, Any]:
@@ -66,6 +103,11 @@ def recipe(embeddings: Embeddings, view: View) -> dict[str, Any]:
         **asdict(view),
         "seed": seed,
     }
+
+
+def quick(embeddings: Embeddings, view: View) -> bool:
+    """Say whether a map takes about a second or two: a PCA of a few thousand clips."""
+    return view.method == "pca" and len(embeddings.clips) <= QUICK_CLIPS
 
 
 def kept(embeddings: Embeddings, view: View, *, cache: Cache) -> Map | None:
@@ -106,6 +148,3 @@ def draw(embeddings: Embeddings, view: View, *, cache: Cache) -> Map:
         arrays |= {name: getattr(quality, name) for name in ("trustworthiness", "continuity", "overlap")}
     cache.store_arrays(recipe(embeddings, view), arrays)
     return Map(view, projected, near, far, quality)
-
-
-__all__ = ["Map", "ProjectionError", "View", "default_scaling", "draw", "kept", "recipe"]

@@ -8,13 +8,15 @@ from typing import Any, Final
 import pandas as pd
 
 from ser_core import audio
+from ser_core.errors import SerError
 
 COLUMNS: Final = ("file", "speaker", "emotion")
 """Every table of clips has these, first and in this order; a corpus adds what else it knows."""
 AUDIO_SUFFIXES: Final = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"})
+MOST_FILES: Final = 300_000
 
 
-class CorpusError(ValueError):
+class CorpusError(SerError, ValueError):
     """A folder does not hold the corpus it should; the message says what was expected and what was found."""
 
 
@@ -72,6 +74,7 @@ class Scan:
 class Corpus:
     """The card of a corpus. The instance is its registry entry.
 
+    ``emotions`` are its own words in the order of its own codes (empty: whatever its clips say).
     ``parse`` lists a folder without opening audio; it raises `CorpusError` where nothing of the corpus is found.
     ``n_clips`` and ``n_speakers`` are those of the complete corpus (None: not fixed). ``synthetic`` marks speech that
     no person spoke; it is said wherever the corpus is shown.
@@ -82,6 +85,7 @@ class Corpus:
     language: str
     licence: str
     citation: str
+    emotions: tuple[str, ...]
     parse: Callable[[Path], Listing] = field(repr=False)
     n_clips: int | None = None
     n_speakers: int | None = None
@@ -126,9 +130,20 @@ class Corpus:
 
 
 def audio_files(root: Path) -> list[Path]:
-    """Return the audio files under a folder by their endings, sorted, hidden ones left out."""
-    found = (path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
+    """Return the audio files under a folder by their endings, sorted, hidden ones left out.
+
+    Raises
+    ------
+    CorpusError
+        If the folder holds more than `MOST_FILES` files: it is a disk, not a corpus.
+    """
+    found = []
+    for number, path in enumerate(root.rglob("*")):
+        if number > MOST_FILES:
+            raise CorpusError(f"{root}: more than {MOST_FILES:,} files; name the corpus's own folder")
+        if path.suffix.lower() in AUDIO_SUFFIXES and not any(p.startswith(".") for p in path.relative_to(root).parts):
+            found.append(path)
+    return sorted(found)
 
 
 def listing(

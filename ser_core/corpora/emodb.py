@@ -7,7 +7,7 @@ from typing import Any, Final
 from ser_core.corpora.base import Corpus, CorpusError, Listing, listing
 
 EMOTIONS: Final = {
-    "W": "anger", "L": "boredom", "E": "disgust", "A": "fear", "F": "happiness", "T": "sadness", "N": "neutral",
+    "A": "fear", "E": "disgust", "F": "happiness", "L": "boredom", "N": "neutral", "T": "sadness", "W": "anger",
 }  # fmt: skip
 MALE: Final = frozenset({"03", "10", "11", "12", "15"})
 FEMALE: Final = frozenset({"08", "09", "13", "14", "16"})
@@ -75,6 +75,7 @@ EMODB: Final = Corpus(
     language="German",
     licence="CC0",
     citation="Burkhardt, Paeschke, Rolfes, Sendlmeier & Weiss 2005, Interspeech, pp. 1517-1520",
+    emotions=tuple(EMOTIONS.values()),
     parse=parse,
     n_clips=535,
     n_speakers=10,

@@ -32,7 +32,7 @@ def parse(root: Path) -> Listing:
     for row in table.to_dict("records"):
         name = str(row.pop("file_name"))
         if name in present:
-            rows.append({"file": name, "speaker": UNKNOWN, "emotion": UNKNOWN, **row})
+            rows.append({"file": name, "speaker": UNKNOWN, "emotion": UNKNOWN} | {str(k): v for k, v in row.items()})
         else:
             missing.append(name)
     if not rows:
@@ -50,6 +50,7 @@ def corpus(name: str) -> Corpus:
         language="as given",
         licence="your own",
         citation="your own recordings",
+        emotions=(),
         parse=parse,
     )
 

@@ -59,6 +59,7 @@ RAVDESS: Final = Corpus(
     language="English",
     licence="CC BY-NC-SA 4.0",
     citation="Livingstone & Russo 2018, PLoS ONE 13(5): e0196391, doi 10.1371/journal.pone.0196391",
+    emotions=tuple(EMOTIONS.values()),
     parse=parse,
     n_clips=1440,
     n_speakers=24,

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
+
+from ser_core.errors import SerError
 
 Method = Literal["pca", "umap"]
 Scaling = Literal["standard", "centre"]
 SCREE: Final = 20
 """Components whose explained variance is kept for the scree plot."""
+UMAP_DIM: Final = 50
+"""Principal components that UMAP starts from where there are more dimensions."""
 BLOCK: Final = 512
 """Rows of the distance matrix held at once: memory grows with the number of clips, not with its square."""
 
 
-class ProjectionError(ValueError):
+class ProjectionError(SerError, ValueError):
     """Vectors that cannot be projected as asked; the message says what was expected."""
 
 
@@ -78,9 +82,10 @@ def project(
 ) -> Projection:
     """Project clips, vectors of shape (n_clips, dim), to 2 or 3 dimensions.
 
-    PCA is exact (full singular value decomposition; the sign of each axis is the one that makes its largest loading
-    positive). UMAP (McInnes et al. 2018) starts from the first 50 principal components where there are more, as is
-    usual; ``n_neighbors``, ``min_dist`` and ``seed`` concern it alone.
+    PCA is exact, by the eigenvectors of the smaller of the two product matrices (scikit-learn's full decomposition
+    takes 20 times as long for 1,440 clips of 6,373 values); each axis points where its largest loading is positive.
+    UMAP (McInnes et al. 2018) starts from the first 50 principal components where there are more, as is usual;
+    ``n_neighbors``, ``min_dist`` and ``seed`` concern it alone.
 
     Raises
     ------
@@ -148,26 +153,38 @@ def quality(
 
 def _distances(x: NDArray[np.float64], start: int) -> NDArray[np.float64]:
     """Distances of one block of rows to all; a clip is infinitely far from itself."""
-    block = cdist(x[start : start + BLOCK], x)
+    from sklearn.metrics import euclidean_distances
+
+    block = euclidean_distances(x[start : start + BLOCK], x)
     block[np.arange(len(block)), start + np.arange(len(block))] = np.inf
     return block
 
 
 def _pca(x: NDArray[np.float64], n_components: int) -> Projection:
-    from sklearn.decomposition import PCA
-
     n_kept = min(max(SCREE, n_components), *x.shape)
-    pca = PCA(n_kept, svd_solver="full").fit(x)
-    coordinates = x @ pca.components_[:n_components].T
-    return Projection(coordinates.astype(np.float32), pca.explained_variance_ratio_)
+    if x.shape[1] <= len(x):
+        variances, axes = _largest(x.T @ x, n_kept)
+    else:  # fewer clips than dimensions: the same axes from the smaller matrix of products between clips
+        variances, between = _largest(x @ x.T, n_kept)
+        axes = x.T @ between / np.sqrt(np.maximum(variances, np.finfo(float).tiny))
+    axes = axes[:, :n_components]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n_components)])
+    total = np.square(x).sum()
+    return Projection((x @ axes).astype(np.float32), variances / total if total else np.zeros(n_kept))
+
+
+def _largest(products: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the n largest eigenvalues of a symmetric matrix, largest first, and their vectors as columns."""
+    size = len(products)
+    values, vectors = scipy.linalg.eigh(products, subset_by_index=(size - n, size - 1))
+    return np.maximum(values[::-1], 0), vectors[:, ::-1]
 
 
 def _umap(x: NDArray[np.float64], n_components: int, seed: int, n_neighbors: int, min_dist: float) -> Projection:
     import umap
-    from sklearn.decomposition import PCA
 
-    if x.shape[1] > 50 and len(x) > 50:
-        x = PCA(50, svd_solver="full").fit_transform(x)
+    if x.shape[1] > UMAP_DIM and len(x) > UMAP_DIM:
+        x = _pca(x, UMAP_DIM).coordinates.astype(np.float64)
     model = umap.UMAP(
         n_components=n_components,
         n_neighbors=min(n_neighbors, len(x) - 1),
@@ -175,4 +192,4 @@ def _umap(x: NDArray[np.float64], n_components: int, seed: int, n_neighbors: int
         random_state=seed,
         n_jobs=1,  # what a seed allows; said here so that UMAP need not warn
     )
-    return Projection(model.fit_transform(x).astype(np.float32), None)
+    return Projection(np.asarray(model.fit_transform(x), np.float32), None)

@@ -1,0 +1,168 @@
+"""How good a classifier is on clips that it has not seen.
+
+UAR, unweighted average recall, is the mean over classes of the share of clips recognised; WA, weighted accuracy, is the
+share of all clips recognised. Both are taken over the pooled predictions of all folds, 0-1.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ser_core import splits
+from ser_core.embeddings import Embeddings
+from ser_core.errors import SerError
+from ser_core.splits import Fold
+
+N_RESAMPLES: Final = 1000
+SEED: Final = 0
+
+
+class EvaluationError(SerError, ValueError):
+    """Truth and predictions that cannot be scored; the message says why."""
+
+
+def confusion(truth: NDArray[np.intp], predicted: NDArray[np.intp], *, n_classes: int) -> NDArray[np.int64]:
+    """Count clips, shape (n_classes, n_classes): row the true class, column the predicted one."""
+    return np.bincount(truth * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def uar(counts: NDArray[np.int64]) -> float:
+    """Return the mean recall over the classes that occur in a confusion matrix.
+
+    Raises
+    ------
+    EvaluationError
+        If there is no clip.
+
+    Examples
+    --------
+    >>> uar(np.array([[8, 2], [3, 1]]))
+    0.525
+    """
+    _check(counts)
+    per_class = counts.sum(axis=1)
+    occurs = per_class > 0
+    return float((np.diag(counts)[occurs] / per_class[occurs]).mean())
+
+
+def wa(counts: NDArray[np.int64]) -> float:
+    """Return the share of clips on the diagonal of a confusion matrix.
+
+    Examples
+    --------
+    >>> wa(np.array([[8, 2], [3, 1]])) == 9 / 14
+    True
+    """
+    _check(counts)
+    return float(np.trace(counts) / counts.sum())
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions of all folds, pooled.
+
+    ``truth`` and ``predicted`` are class numbers of shape (n_clips,), ``speakers`` the speaker of each; ``folds`` is
+    the table of `splits.table`.
+    """
+
+    classes: tuple[str, ...]
+    truth: NDArray[np.intp]
+    predicted: NDArray[np.intp]
+    speakers: NDArray[np.str_]
+    folds: pd.DataFrame
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Clips by true (row) and predicted (column) class."""
+        return confusion(self.truth, self.predicted, n_classes=len(self.classes))
+
+    @property
+    def uar(self) -> float:
+        """Unweighted average recall, 0-1."""
+        return uar(self.confusion)
+
+    @property
+    def wa(self) -> float:
+        """Weighted accuracy, 0-1."""
+        return wa(self.confusion)
+
+    @property
+    def speaker_independent(self) -> bool:
+        """Whether no fold has a speaker on both sides."""
+        return not any(len(shared) for shared in self.folds["shared"])
+
+    def interval(self, score: Callable[[NDArray[np.int64]], float]) -> tuple[float, float]:
+        """Return the 95 % bootstrap interval of a score, resampling speakers (1,000 times, seeded, percentiles)."""
+        names = sorted(set(self.speakers))
+        per_speaker = np.stack(
+            [
+                confusion(self.truth[rows], self.predicted[rows], n_classes=len(self.classes))
+                for rows in (self.speakers == name for name in names)
+            ]
+        )
+        draws = np.random.default_rng(SEED).integers(len(names), size=(N_RESAMPLES, len(names)))
+        low, high = np.percentile([score(per_speaker[draw].sum(axis=0)) for draw in draws], [2.5, 97.5])
+        return float(low), float(high)
+
+
+def cross_validate(
+    embeddings: Embeddings,
+    layer: int,
+    *,
+    model: Callable[[], Any],
+    folds: Sequence[Fold],
+    class_order: Sequence[str] = (),
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Fit a new model in every fold, on its training part alone, and predict its test part.
+
+    Parameters
+    ----------
+    layer
+        Which layer of the embeddings.
+    model
+        Makes an unfitted model (``fit``, ``predict``) with its own scaler in it: nothing is learnt outside a fold.
+    class_order
+        Order of the emotions; those not named follow alphabetically.
+    progress
+        Called with folds done and their number.
+
+    Raises
+    ------
+    EvaluationError
+        If fewer than two emotions occur, or a clip is tested twice or not at all.
+    """
+    x, words = embeddings.layer(layer), embeddings.clips["emotion"].to_numpy()
+    present = set(words)
+    classes = (*(word for word in class_order if word in present), *sorted(present - set(class_order)))
+    if len(classes) < 2:
+        raise EvaluationError(f"a classifier needs two emotions or more, found {', '.join(classes) or 'none'}")
+    y = np.array([classes.index(word) for word in words], np.intp)
+    tested = np.concatenate([fold.test for fold in folds])
+    if not np.array_equal(np.sort(tested), np.arange(len(y))):
+        raise EvaluationError("every clip must be in the test part of exactly one fold")
+
+    def run(fold: Fold) -> NDArray[np.intp]:
+        fitted = model()
+        fitted.fit(x[fold.train], y[fold.train])
+        return fitted.predict(x[fold.test])
+
+    predicted = np.empty_like(y)
+    with ThreadPoolExecutor(workers) as pool:
+        for done, (fold, labels) in enumerate(zip(folds, pool.map(run, folds), strict=True), start=1):
+            predicted[fold.test] = labels
+            if progress:
+                progress(done, len(folds))
+    speakers = embeddings.clips["speaker"].to_numpy().astype(np.str_)
+    return Evaluation(classes, y, predicted, speakers, splits.table(embeddings.clips, list(folds)))
+
+
+def _check(counts: NDArray[np.int64]) -> None:
+    if counts.sum() == 0:
+        raise EvaluationError("no clips to score")

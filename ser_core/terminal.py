@@ -1,0 +1,95 @@
+"""What every command of `ser` shares: options, errors as one sentence, tables, a progress bar, being a job."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ser_core import jobs
+from ser_core.cache import Cache
+from ser_core.errors import SerError
+
+ERR: Final = Console(stderr=True)
+CacheOption = Annotated[Path | None, typer.Option("--cache", help="Cache folder (default: $SER_CACHE, else ./cache).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a command whose errors are one sentence and an exit code."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def answered(**arguments: Any) -> None:
+            try:
+                function(**arguments)
+            except SerError as error:
+                if arguments.get("as_json"):
+                    print_json({"error": str(error)})
+                ERR.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+                raise typer.Exit(1) from None
+            except KeyboardInterrupt:
+                ERR.print("Stopped. What was done is kept; the same command goes on from there.")
+                raise typer.Exit(130) from None
+
+        return parent.command(name)(answered)
+
+    return register
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print one JSON object."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def print_table(*columns: str, rows: Iterable[Sequence[object]]) -> None:
+    """Print a plain table."""
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 200).print(table, markup=False, highlight=False)
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Callable[..., None]]:
+    """Show a progress bar on standard error; the yielded function takes done, total, rate and seconds left."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[pace]}", markup=False), console=ERR) as progress:
+        task = progress.add_task(title, total=None, pace="")
+
+        def show(done: int, total: int, rate: float = 0.0, seconds_left: float | None = None) -> None:
+            left = f", {seconds_left:.0f} s left" if seconds_left is not None else ""
+            pace = f"{rate:.1f}/s{left}" if rate else ""
+            progress.update(task, completed=done, total=total, pace=pace)
+
+        yield show
+
+
+def where(cache: Path | None) -> Cache:
+    """Return the cache that an option names, else the default one."""
+    return Cache(cache.expanduser().absolute()) if cache else Cache.default()
+
+
+@contextmanager
+def job(cache: Cache, arguments: list[str], title: str) -> Iterator[Callable[..., None]]:
+    """Be a job that pages can watch, with a bar in the terminal; the yielded function reports progress to both."""
+
+    def waiting(status: jobs.Status | None) -> None:
+        ERR.print(f"Already running (process {status.pid if status else '?'}); waiting for it.", markup=False)
+
+    with jobs.running(cache, arguments, title=title, waiting=waiting) as run, bar(title) as show:
+
+        def report(
+            done: int, total: int, *, failed: int = 0, rate: float = 0.0, seconds_left: float | None = None
+        ) -> None:
+            run.report(done, total, failed=failed, rate=rate, seconds_left=seconds_left)
+            show(done, total, rate, seconds_left)
+
+        yield report

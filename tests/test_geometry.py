@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
+from sklearn.preprocessing import StandardScaler
+
+from ser_core.geometry import projection
+from ser_core.geometry.projection import ProjectionError
+
+
+def cloud(n: int, dim: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return (random.normal(size=(n, dim)) @ random.normal(size=(dim, dim)) + random.normal(size=dim)).astype("float32")
+
+
+@pytest.mark.parametrize(("n", "dim"), [(40, 6), (30, 100), (20, 20)])
+@pytest.mark.parametrize("scaling", ["standard", "centre"])
+def test_pca_against_scikit_learn(n: int, dim: int, scaling: str) -> None:
+    x = cloud(n, dim)
+    ours = projection.project(x, "pca", n_components=3, scaling=scaling, seed=0)
+    scaled = StandardScaler(with_std=scaling == "standard").fit_transform(x.astype("float64"))
+    theirs = PCA(svd_solver="full").fit(scaled)
+    coordinates = theirs.transform(scaled)[:, :3]
+    assert ours.coordinates == pytest.approx(coordinates, rel=1e-5, abs=1e-5 * np.abs(coordinates).max())
+    share = theirs.explained_variance_ratio_[:20]
+    assert ours.explained_variance == pytest.approx(share, abs=1e-9)
+
+
+def test_scaling_against_scikit_learn_and_constant_columns() -> None:
+    x = cloud(12, 4)
+    x[:, 2] = 7.3
+    assert projection.scale(x, "standard") == pytest.approx(
+        StandardScaler().fit_transform(x.astype("float64")), abs=1e-9
+    )
+    assert (projection.scale(x, "standard")[:, 2] == 0).all()
+    assert projection.scale(x, "centre") == pytest.approx(x - x.mean(axis=0, dtype="float64"), abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [40, 31])
+def test_quality_against_scikit_learn(n: int) -> None:
+    x, picture = cloud(n, 8), cloud(n, 2, seed=1)
+    ours = projection.quality(x, picture, scaling="centre")
+    scaled, shown = projection.scale(x, "centre"), picture.astype("float64")
+    assert ours.trustworthiness.mean() == pytest.approx(trustworthiness(scaled, shown, n_neighbors=15), abs=1e-9)
+    assert ours.continuity.mean() == pytest.approx(trustworthiness(shown, scaled, n_neighbors=15), abs=1e-9)
+    nearest = [np.argsort(cdist(y, y) + np.diag(np.full(n, np.inf)), axis=1)[:, :15] for y in (scaled, shown)]
+    overlap = [len(set(a) & set(b)) / 15 for a, b in zip(*nearest, strict=True)]
+    assert ours.overlap == pytest.approx(overlap, abs=1e-9)
+
+
+def test_quality_does_not_depend_on_blocks_or_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, picture = cloud(50, 8), cloud(50, 2, seed=1)
+    whole = projection.quality(x, picture, scaling="standard")
+    monkeypatch.setattr(projection, "BLOCK", 7)
+    assert projection.quality(x, picture, scaling="standard").continuity == pytest.approx(whole.continuity, abs=1e-12)
+    turned = projection.quality(x[::-1], picture[::-1], scaling="standard")
+    assert turned.trustworthiness[::-1] == pytest.approx(whole.trustworthiness, abs=1e-12)
+
+
+def test_a_perfect_picture_has_perfect_quality() -> None:
+    x = cloud(40, 2)
+    quality = projection.quality(x, projection.scale(x, "centre").astype("float32"), scaling="centre")
+    assert [quality.trustworthiness.min(), quality.continuity.min(), quality.overlap.min()] == [1, 1, 1]
+
+
+def test_neighbours_are_those_of_the_original_space() -> None:
+    x = cloud(30, 5)
+    near, far = projection.neighbours(x, k=4, scaling="standard")
+    distances = cdist(projection.scale(x, "standard"), projection.scale(x, "standard"))
+    np.fill_diagonal(distances, np.inf)
+    assert np.array_equal(near, np.argsort(distances, axis=1)[:, :4])
+    assert far == pytest.approx(np.sort(distances, axis=1)[:, :4], rel=1e-6)
+    assert projection.neighbours(x[:3], k=10, scaling="centre")[0].shape == (3, 2)
+
+
+@pytest.mark.slow
+def test_umap_is_reproducible_and_keeps_clusters() -> None:
+    random = np.random.default_rng(0)
+    x = np.concatenate([random.normal(size=(40, 60)), random.normal(size=(40, 60)) + 6]).astype("float32")
+    one, two = (projection.project(x, "umap", n_components=2, scaling="centre", seed=3) for _ in range(2))
+    assert np.array_equal(one.coordinates, two.coordinates)
+    assert one.explained_variance is None
+    first, second = one.coordinates[:40], one.coordinates[40:]
+    assert cdist(first, second).min() > max(cdist(y, y).max(axis=1).min() for y in (first, second)) / 2
+    other = projection.project(x, "umap", n_components=2, scaling="centre", seed=4)
+    assert not np.array_equal(one.coordinates, other.coordinates)
+
+
+def test_too_few_clips_is_one_sentence() -> None:
+    with pytest.raises(ProjectionError, match="2 clips of 5 values: PCA in 3-D needs 3 clips or more"):
+        projection.project(cloud(2, 5), "pca", n_components=3, scaling="centre", seed=0)
+    with pytest.raises(ProjectionError, match="UMAP in 3-D needs 5 clips"):
+        projection.project(cloud(4, 5), "umap", n_components=3, scaling="centre", seed=0)
+    with pytest.raises(ProjectionError, match="from 31 clips on"):
+        projection.quality(cloud(30, 5), cloud(30, 2), scaling="centre")

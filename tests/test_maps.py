@@ -1,0 +1,87 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ser_core import embeddings, maps
+from ser_core.cache import Cache
+from ser_core.embeddings import EmbeddingError, Embeddings
+from ser_core.geometry import projection
+from ser_core.geometry.projection import ProjectionError
+from ser_core.library import Located
+
+
+@pytest.fixture
+def embedded(cache: Cache, mine: Located, encoder: Any) -> Embeddings:
+    return embeddings.embed(mine, encoder, cache=cache)
+
+
+def view(embedded: Embeddings, **changes: Any) -> maps.View:
+    return maps.view(
+        embedded, **{"layer": -1, "method": "pca", "n_components": 2, "scaling": None, "seed": 0, **changes}
+    )
+
+
+def test_a_kept_map_is_the_drawn_one(cache: Cache, embedded: Embeddings, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = view(embedded)
+    assert maps.kept(embedded, wanted, cache=cache) is None
+    drawn = maps.draw(embedded, wanted, cache=cache)
+    monkeypatch.setattr(projection, "project", lambda *_, **__: pytest.fail("computed twice"))
+    again = maps.draw(embedded, wanted, cache=cache)
+    assert np.array_equal(again.projection.coordinates, drawn.projection.coordinates)
+    assert np.array_equal(again.neighbours, drawn.neighbours)
+    assert again.quality
+    assert drawn.quality
+    assert np.array_equal(again.quality.overlap, drawn.quality.overlap)
+    assert again.projection.explained_variance == pytest.approx(drawn.projection.explained_variance)
+
+
+def test_anything_that_changes_a_map_changes_its_key(embedded: Embeddings) -> None:
+    views = [
+        view(embedded),
+        view(embedded, layer=0),
+        view(embedded, n_components=3),
+        view(embedded, scaling="centre"),
+        view(embedded, method="umap"),
+        view(embedded, method="umap", seed=1),
+    ]
+    recipes = [maps.recipe(embedded, one) for one in views]
+    fewer = replace(
+        embedded,
+        vectors=embedded.vectors[1:].copy(),
+        clips=embedded.clips[1:].reset_index(drop=True),
+        digests=embedded.digests[1:],
+    )
+    recipes.append(maps.recipe(fewer, views[0]))
+    assert len({str(recipe) for recipe in recipes}) == len(recipes)
+    assert maps.recipe(embedded, view(embedded, seed=1)) == recipes[0]  # PCA has no seed
+
+
+def test_words_and_layers_are_checked(embedded: Embeddings) -> None:
+    with pytest.raises(ProjectionError, match="method 'tsne': expected pca or umap"):
+        view(embedded, method="tsne")
+    with pytest.raises(ProjectionError, match="scaling 'none': expected standard or centre"):
+        view(embedded, scaling="none")
+    with pytest.raises(EmbeddingError, match="layers 0 to 1"):
+        view(embedded, layer=5)
+    assert view(embedded, layer=-1).layer == 1
+
+
+def test_networks_are_centred_and_features_standardised() -> None:
+    assert maps.default_scaling({"name": "egemaps"}) == "standard"
+    assert maps.default_scaling({"name": "hf:x", "checkpoint": "x"}) == "centre"
+
+
+def test_few_clips_have_a_map_without_quality(cache: Cache, embedded: Embeddings) -> None:
+    few = replace(embedded, vectors=embedded.vectors[:5].copy(), clips=embedded.clips[:5], digests=embedded.digests[:5])
+    drawn = maps.draw(few, view(few), cache=cache)
+    assert drawn.quality is None
+    assert drawn.neighbours.shape == (5, 4)
+
+
+def test_only_a_pca_of_a_few_thousand_clips_is_quick(embedded: Embeddings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert maps.quick(embedded, view(embedded))
+    assert not maps.quick(embedded, view(embedded, method="umap"))
+    monkeypatch.setattr(maps, "QUICK_CLIPS", 40)
+    assert not maps.quick(embedded, view(embedded))
