@@ -153,6 +153,13 @@ def test_out_of_memory_halves_the_batch_and_goes_on(cache: Cache, mine: Located,
     }
 
 
+def test_one_bad_clip_does_not_take_its_batch_along(cache: Cache, mine: Located, encoder: Any) -> None:
+    result = embeddings.embed(mine, replace(encoder, batched=True, loudest=0.5), cache=cache)
+    peaks = by_hand(mine)[:, 0, 1]
+    assert set(result.failures["file"]) == set(mine.clips()["file"][peaks > 0.5])
+    assert 0 < len(result.failures) < 48
+
+
 def test_batches_are_sorted_by_length_and_bounded(cache: Cache, mine: Located, encoder: Any) -> None:
     seen: list[list[int]] = []
 

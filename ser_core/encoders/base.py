@@ -6,6 +6,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_core.errors import SerError
+
 Signal: TypeAlias = NDArray[np.float32]
 """One clip: mono samples in [-1, 1], shape (n_samples,)."""
 
@@ -13,7 +15,7 @@ Recipe: TypeAlias = dict[str, str | int | float | bool | list[str] | None]
 """Everything that changes an encoder's numbers, as JSON values: its digest is the cache key."""
 
 
-class EncoderError(ValueError):
+class EncoderError(SerError, ValueError):
     """An encoder cannot be used here, or cannot encode a clip; the message says why and what to do."""
 
 

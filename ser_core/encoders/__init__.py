@@ -1,0 +1,44 @@
+"""Encoders: a clip in, one vector a layer out. `ENCODERS` lists the ones with a short name."""
+
+from ser_core.encoders.base import Encoder, EncoderError
+from ser_core.encoders.opensmile import COMPARE_2016, EGEMAPS
+from ser_core.encoders.spectral import LogMel, Spectral
+from ser_core.encoders.transformer import Transformer
+
+ENCODERS: dict[str, Encoder] = {
+    "egemaps": EGEMAPS,
+    "compare_2016": COMPARE_2016,
+    "spectral": Spectral(),
+    "logmel": LogMel(),
+    "wav2vec2-base": Transformer("facebook/wav2vec2-base"),
+    "wav2vec2-large-xlsr-53": Transformer("facebook/wav2vec2-large-xlsr-53"),
+    "hubert-large": Transformer("facebook/hubert-large-ll60k"),
+    "wavlm-large": Transformer("microsoft/wavlm-large"),
+    "audeering-msp-dim": Transformer("audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"),
+}
+"""Encoder of each short name; a transformer's own name is the longer ``hf:<hub id>``."""
+
+
+def encoder(name: str) -> Encoder:
+    """Find the encoder of a short name, or of ``hf:<hub id or folder>[@revision]``.
+
+    Raises
+    ------
+    EncoderError
+        If the name is neither.
+
+    Examples
+    --------
+    >>> encoder("egemaps").sampling_rate
+    16000
+    >>> encoder("hf:microsoft/wavlm-base-plus").name
+    'hf:microsoft/wavlm-base-plus'
+    """
+    if name.startswith("hf:"):
+        return Transformer.parse(name)
+    if name not in ENCODERS:
+        raise EncoderError(
+            f"no encoder is called {name!r}, expected one of {', '.join(ENCODERS)}, "
+            "or hf:<hub id or folder>[@revision] such as hf:facebook/hubert-base-ls960"
+        )
+    return ENCODERS[name]

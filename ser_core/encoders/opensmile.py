@@ -1,0 +1,147 @@
+"""openSMILE functionals: eGeMAPS (88 values) and ComParE 2016 (6373 values), one vector a clip."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_core.encoders.base import EncoderError, Recipe, Signal
+
+if TYPE_CHECKING:
+    from opensmile import Smile
+
+SAMPLING_RATE = 16_000  # Hz
+LOUDEST = np.float32(32767 / 32768)  # openSMILE turns samples into 16-bit integers: 1.0 would wrap to -32768
+
+
+@dataclass(frozen=True)
+class OpenSmile:
+    """Functionals of one openSMILE feature set over the whole clip.
+
+    Parameters
+    ----------
+    name
+        The word a user types.
+    title
+        One line for people.
+    feature_set
+        A member of `opensmile.FeatureSet`.
+    dim
+        Number of functionals.
+    shortest
+        The fewest samples at 16 kHz for which openSMILE 2.6 gives functionals.
+
+    References
+    ----------
+    Eyben, F., Wöllmer, M., & Schuller, B. (2010). openSMILE. ACM Multimedia, 1459-1462.
+    """
+
+    name: str
+    title: str
+    feature_set: str
+    dim: int
+    shortest: int
+
+    @property
+    def sampling_rate(self) -> int:
+        """Hz."""
+        return SAMPLING_RATE
+
+    @property
+    def batched(self) -> bool:
+        """False: openSMILE takes one clip at a time and leaves other threads running."""
+        return False
+
+    @property
+    def handcrafted(self) -> bool:
+        """True: decibels, hertz and seconds side by side."""
+        return True
+
+    def missing(self) -> str | None:
+        """None: openSMILE comes with this library."""
+        return None
+
+    def recipe(self) -> Recipe:
+        """Everything that changes the numbers; see `Encoder.recipe`."""
+        return {
+            "name": self.name,
+            "feature_set": self.feature_set,
+            "level": "func",
+            "sampling_rate": SAMPLING_RATE,
+            "dim": self.dim,
+            "layers": ["functionals"],
+            "opensmile": version("opensmile"),
+        }
+
+    def feature_names(self) -> tuple[str, ...]:
+        """Names that openSMILE gives to the ``dim`` values, in order."""
+        return tuple(_smile(self.feature_set).feature_names)
+
+    def encode(self, signals: Sequence[Signal], *, device: str = "auto") -> NDArray[np.float32]:
+        """Functionals of each clip.
+
+        Parameters
+        ----------
+        signals
+            Mono float32 clips in [-1, 1] at 16 kHz.
+        device
+            Ignored: openSMILE runs on the processor.
+
+        Returns
+        -------
+        Array of shape (n_clips, 1, dim), in openSMILE's units.
+
+        Raises
+        ------
+        EncoderError
+            If a clip is too short for openSMILE, or comes out with a value that is not finite.
+        """
+        vectors = np.empty((len(signals), 1, self.dim), np.float32)
+        for vector, signal in zip(vectors, signals, strict=True):
+            vector[0] = self._functionals(signal)
+        return vectors
+
+    def _functionals(self, signal: Signal) -> NDArray[np.float32]:
+        # Asked beforehand, for openSMILE answers a short clip with NaN and a warning, which no thread can catch alone.
+        if len(signal) < self.shortest:
+            raise EncoderError(
+                f"clip too short for openSMILE's {self.feature_set}: {len(signal) / SAMPLING_RATE:.3f} s, "
+                f"expected {self.shortest / SAMPLING_RATE:.3f} s or more"
+            )
+        if not np.isfinite(signal).all():
+            raise EncoderError("clip holds samples that are not finite, expected samples in [-1, 1]")
+        clipped = np.clip(np.asarray(signal, np.float32), np.float32(-1), LOUDEST)
+        values = _smile(self.feature_set)(clipped, SAMPLING_RATE)[0, :, 0]
+        if not np.isfinite(values).all():  # what another version of openSMILE says of a clip that it finds too short
+            raise EncoderError(f"openSMILE's {self.feature_set} gave no finite values for {len(signal)} samples")
+        return values
+
+
+@functools.cache
+def _smile(feature_set: str) -> "Smile":
+    import opensmile
+
+    return opensmile.Smile(opensmile.FeatureSet[feature_set], opensmile.FeatureLevel.Functionals)
+
+
+EGEMAPS = OpenSmile(
+    name="egemaps",
+    title="eGeMAPS: 88 voice measures (pitch, loudness, timbre) by openSMILE",
+    feature_set="eGeMAPSv02",
+    dim=88,
+    shortest=960,
+)
+"""Eyben, F., et al. (2016). The Geneva minimalistic acoustic parameter set. IEEE TAC, 7, 190-202."""
+
+COMPARE_2016 = OpenSmile(
+    name="compare_2016",
+    title="ComParE 2016: 6373 voice measures by openSMILE",
+    feature_set="ComParE_2016",
+    dim=6373,
+    shortest=960,
+)
+"""Schuller, B., et al. (2016). The INTERSPEECH 2016 computational paralinguistics challenge. Interspeech, 2001-2005."""

@@ -1,0 +1,142 @@
+"""Mean over time of every layer of a loaded speech transformer, the same for a clip alone and in any batch.
+
+The convolutions see one clip at a time, for the group norm of wav2vec 2.0's, HuBERT's and WavLM's base models looks
+over the whole of its input, padding included; only their frames are padded, and masked in the transformer. Layers are
+averaged as they appear, so that no more than one is held in memory.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_core.encoders.base import EncoderError, Signal
+from ser_core.encoders.checkpoints import SAMPLING_RATE, Checkpoint
+
+if TYPE_CHECKING:
+    import torch
+
+WINDOWS = 8  # of Whisper's 30 s each, at once: about 100 MB a layer for the large model
+
+
+def pool_clips(model: Any, found: Checkpoint, signals: Sequence[Signal]) -> "torch.Tensor":
+    """Layer means of a model with convolutions on the waveform.
+
+    Parameters
+    ----------
+    model, found
+        A loaded model and its checkpoint.
+    signals
+        One or more mono clips in [-1, 1] at 16 kHz.
+
+    Returns
+    -------
+    Tensor of shape (n_clips, n_layers, dim), float32.
+
+    Raises
+    ------
+    EncoderError
+        If a clip is too short to fill one frame.
+    """
+    import torch
+
+    shortest = functools.reduce(
+        lambda length, layer: (length - 1) * layer[1] + layer[0],
+        reversed(list(zip(model.config.conv_kernel, model.config.conv_stride, strict=True))),
+        1,
+    )
+    for signal in signals:
+        if len(signal) < shortest:
+            raise EncoderError(f"clip too short for {found.family}: {len(signal)} samples, expected {shortest} or more")
+    frames = [model.feature_extractor(_input(signal, model, found)[None])[0].T for signal in signals]
+    lengths = torch.tensor([len(clip) for clip in frames], device=model.device)
+    hidden = model.feature_projection(torch.nn.utils.rnn.pad_sequence(frames, batch_first=True))
+    hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+    mask = torch.arange(hidden.shape[1], device=model.device) < lengths[:, None]
+    layers = list(model.encoder.layers)
+    with _averaged(layers[0], layers, mask / lengths[:, None]) as means, _silenced(model.encoder.pos_conv_embed, mask):
+        model.encoder(hidden, attention_mask=None if mask.all() else mask)
+    return torch.stack(means, 1)
+
+
+def pool_windows(model: Any, found: Checkpoint, signals: Sequence[Signal]) -> "torch.Tensor":
+    """Layer means of Whisper's encoder over the frames that hold the clip, in consecutive windows of 30 s.
+
+    Parameters and return value are those of `pool_clips`; any clip of one sample or more will do.
+    """
+    import torch
+    from transformers import WhisperFeatureExtractor
+
+    extractor = WhisperFeatureExtractor.from_pretrained(found.folder, local_files_only=True)
+    extractor.dither = 0.0  # a few checkpoints add noise, which would give other numbers each time
+    size = extractor.n_samples
+    windows = [(i, s[start : start + size]) for i, s in enumerate(signals) for start in range(0, len(s), size)]
+    # A frame of the encoder is two of the spectrogram, by the stride of its second convolution.
+    lengths = torch.tensor(
+        [-(-len(window) // (2 * extractor.hop_length)) for _, window in windows], device=model.device
+    )
+    owners = torch.tensor([owner for owner, _ in windows], device=model.device)
+    totals = torch.zeros(len(signals), dtype=lengths.dtype, device=model.device).index_add_(0, owners, lengths)
+    weights = torch.arange(model.config.max_source_positions, device=model.device) < lengths[:, None]
+    weights = weights / totals[owners, None]
+    sums = []
+    for start in range(0, len(windows), WINDOWS):
+        some = slice(start, start + WINDOWS)
+        # One by one: the spectrogram of a window then comes from the same arithmetic in any batch.
+        spectra = [
+            extractor(window, sampling_rate=SAMPLING_RATE, return_tensors="pt").input_features
+            for _, window in windows[some]
+        ]
+        with _averaged(model.layers[0], [*model.layers[:-1], model.layer_norm], weights[some]) as means:
+            model(torch.cat(spectra).to(model.device, model.dtype))
+        sums.append(torch.stack(means, 1))
+    parts = torch.cat(sums)
+    return torch.zeros((len(signals), *parts.shape[1:]), device=model.device).index_add_(0, owners, parts)
+
+
+def _input(signal: Signal, model: Any, found: Checkpoint) -> "torch.Tensor":
+    """Waveform as the model wants it: of zero mean and unit variance by itself, 1e-7 as in transformers."""
+    import torch
+
+    signal = np.asarray(signal, np.float32)
+    if found.normalize:
+        signal = (signal - signal.mean()) / np.sqrt(signal.var() + 1e-7)
+    return torch.tensor(signal).to(model.device, model.dtype)  # a copy: a clip may be read-only
+
+
+@contextmanager
+def _averaged(first: Any, layers: Sequence[Any], weights: "torch.Tensor") -> "Iterator[list[torch.Tensor]]":
+    """Collect the weighted sums over time of the input of ``first`` and of the output of each layer, (n_clips, dim)."""
+    import torch
+
+    means: list[torch.Tensor] = []
+
+    def add(hidden: Any) -> None:
+        hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+        means.append(torch.einsum("bt,btd->bd", weights, hidden.float()))
+
+    hooks = [first.register_forward_pre_hook(lambda _, args: add(args))]
+    hooks += [layer.register_forward_hook(lambda _, args, output: add(output)) for layer in layers]
+    try:
+        yield means
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def _silenced(positions: Any, mask: "torch.Tensor") -> Iterator[None]:
+    """Zero the padding between the steps of a positional convolution, as the edge of a clip alone is zero there.
+
+    transformers zeroes it before the first step only, but data2vec has five convolutions in a row and some HuBERT
+    models a batch norm in front.
+    """
+    steps = [*getattr(positions, "layers", ()), *filter(None, [getattr(positions, "batch_norm", None)])]
+    hooks = [step.register_forward_hook(lambda _, args, output: output * mask[:, None]) for step in steps]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
