@@ -136,9 +136,8 @@ def warm_open(source: Some, *, n_layers: int, dim: int) -> None:
             found = embeddings.load(source, store, cache=cache)
             took.append(time.perf_counter() - start)
         size = found.vectors.nbytes / 1e6
-        print(
-            f"warm open, {len(found.clips)} clips of {n_layers} x {dim} ({size:4.0f} MB): {np.median(took):.3f} s (median of 5)"
-        )
+        clips = f"{len(found.clips)} clips of {n_layers} x {dim} ({size:.0f} MB)"
+        print(f"warm open, {clips}: {np.median(took):.3f} s (median of 5)")
 
 
 def main() -> None:

@@ -66,8 +66,7 @@ def wanted_map(names: tuple[str, ...], store: VectorStore, view: View) -> Map | 
 
 def start_map(names: tuple[str, ...], store: VectorStore, view: View) -> None:
     """Start drawing a map in the background."""
-    title = f"Map of {', '.join(names)} ({view.method.upper()}, {view.n_components}-D)"
-    running.start(cache(), maps.arguments(names, store.key, view), title=title)
+    running.start(cache(), maps.arguments(names, store.key, view), title=maps.title(names, view))
 
 
 def start_embedding(corpus: str, encoder: str) -> None:

@@ -138,12 +138,13 @@ def project(
     store = embeddings.find_store(parts, encoder, cache=kept)
     loaded = embeddings.join([embeddings.load(part, store, cache=kept) for part in parts])
     view = maps.view(loaded, layer=layer, method=method, n_components=dimensions, scaling=scaling, seed=seed)
-    with job(kept, maps.arguments([part.name for part in parts], store.key, view), f"{corpora} · {encoder} · {method}"):
+    names = [part.name for part in parts]
+    with job(kept, maps.arguments(names, store.key, view), maps.title(names, view)):
         drawn = maps.draw(loaded, view, cache=kept)
     quality = drawn.quality
     variance = drawn.projection.explained_variance
     summary = {
-        "corpora": [part.name for part in parts],
+        "corpora": names,
         "encoder": loaded.recipe["name"],
         **asdict(view),
         "n_clips": len(loaded.clips),

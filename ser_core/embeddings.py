@@ -5,8 +5,8 @@ An embedding is kept as soon as its batch is done, under the encoder's recipe an
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -15,14 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ser_core import audio
+from ser_core import audio, runners
 from ser_core.cache import Cache
-from ser_core.encoders.base import Encoder, EncoderError, Signal
+from ser_core.encoders.base import Encoder
 from ser_core.errors import SerError
 from ser_core.store import VectorStore
 
-BATCH_SECONDS: Final = 30.0
-"""Seconds of sound in one batch of a network: about 8 clips, measured best on two cores; halved when memory runs out."""
 WRITE_SECONDS: Final = 1.0
 """What is done is written at least this often, so that a kill loses no more."""
 
@@ -125,7 +123,7 @@ def embed(
     cache: Cache,
     device: str = "auto",
     workers: int = 2,
-    batch_seconds: float = BATCH_SECONDS,
+    batch_seconds: float = runners.BATCH_SECONDS,
     progress: Callable[[Progress], None] | None = None,
 ) -> Embeddings:
     """Compute what is not kept yet, keep it, and return all of it.
@@ -149,9 +147,9 @@ def embed(
     copies = Counter(digests)  # RAVDESS, for one, has the same recording under two names
     n_failed = sum(sha is None or (sha in held.failures and sha not in held.vectors) for sha in digests)
     report = _Reporter(len(digests), sum(copies[sha] for sha in todo), n_failed, progress)
-    run = _batched if encoder.batched else _one_by_one
-    with _Writer(store) as writer:
-        for sha, outcome in run(todo, encoder, device, workers, batch_seconds):
+    outcomes = runners.run(todo, encoder, device=device, workers=workers, batch_seconds=batch_seconds)
+    with _Writer(store) as writer, closing(outcomes):
+        for sha, outcome in outcomes:
             writer.add(sha, outcome)
             report.step(copies[sha], failed=isinstance(outcome, str))
     return load(source, store, cache=cache, damaged=held.damaged)
@@ -260,110 +258,6 @@ def join(parts: Sequence[Embeddings]) -> Embeddings:
         sum(part.n_pending for part in parts),
         tuple(note for part in parts for note in part.damaged),
     )
-
-
-Outcomes = Iterator[tuple[str, NDArray[np.float32] | str]]
-"""(digest, vector of shape (n_layers, dim)) or (digest, reason of failure)."""
-
-
-def _one_by_one(todo: dict[str, Path], encoder: Encoder, device: str, workers: int, _batch_seconds: float) -> Outcomes:
-    """Run an encoder that takes one clip at a time in threads: its C code lets other threads go on."""
-
-    def work(file: Path) -> NDArray[np.float32] | str:
-        try:
-            signal = audio.read(file, encoder.sampling_rate)
-            return _finite(encoder.encode([signal], device=device)[0])
-        except (audio.AudioError, EncoderError) as error:
-            return _reason(error)
-
-    queue = iter(todo.items())
-    with ThreadPoolExecutor(workers) as pool:
-        running: dict[Future[NDArray[np.float32] | str], str] = {}
-        try:
-            while True:
-                while len(running) < 4 * workers and (item := next(queue, None)):
-                    running[pool.submit(work, item[1])] = item[0]
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _batched(todo: dict[str, Path], encoder: Encoder, device: str, workers: int, batch_seconds: float) -> Outcomes:
-    """Run a network on batches of similar length, longest first (memory runs out at once or never), decoded ahead."""
-
-    def decode(file: Path) -> Signal | str:
-        try:
-            return audio.read(file, encoder.sampling_rate)
-        except audio.AudioError as error:
-            return _reason(error)
-
-    def seconds(item: tuple[str, Path]) -> float:
-        try:
-            return audio.inspect(item[1]).seconds
-        except audio.AudioError:
-            return 0.0  # will fail with its reason when it is decoded
-
-    with ThreadPoolExecutor(workers) as pool:
-        lengths = dict(zip(todo, pool.map(seconds, todo.items()), strict=True))
-        batches = _cut(sorted(todo, key=lambda sha: -lengths[sha]), lengths, batch_seconds)
-        ahead = [[pool.submit(decode, todo[sha]) for sha in batch] for batch in batches[:2]]
-        try:
-            for number, batch in enumerate(batches):
-                if number + 2 < len(batches):
-                    ahead.append([pool.submit(decode, todo[sha]) for sha in batches[number + 2]])
-                signals: dict[str, Signal] = {}
-                for sha, future in zip(batch, ahead.pop(0), strict=True):
-                    signal = future.result()
-                    if isinstance(signal, str):
-                        yield sha, signal
-                    else:
-                        signals[sha] = signal
-                yield from _encode(signals, encoder, device)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _encode(signals: dict[str, Signal], encoder: Encoder, device: str) -> Outcomes:
-    """Encode a batch; where memory runs out, or a clip among it cannot be encoded, its halves."""
-    if not signals:
-        return
-    try:
-        vectors = encoder.encode(list(signals.values()), device=device)
-    except (MemoryError, EncoderError) as error:
-        if len(signals) == 1:
-            memory = "too long for this machine's memory: cut the clip, or use a smaller encoder"
-            yield next(iter(signals)), memory if isinstance(error, MemoryError) else str(error)
-            return
-        items = list(signals.items())
-        for half in (items[: len(items) // 2], items[len(items) // 2 :]):
-            yield from _encode(dict(half), encoder, device)
-        return
-    for sha, vector in zip(signals, vectors, strict=True):
-        yield sha, _finite(vector)
-
-
-def _cut(shas: list[str], lengths: dict[str, float], batch_seconds: float) -> list[list[str]]:
-    """Cut a list sorted by length into batches whose padded size stays below ``batch_seconds``."""
-    batches: list[list[str]] = []
-    for sha in shas:
-        if batches and lengths[batches[-1][0]] * (len(batches[-1]) + 1) <= batch_seconds:
-            batches[-1].append(sha)
-        else:
-            batches.append([sha])
-    return batches
-
-
-def _finite(vector: NDArray[np.float32]) -> NDArray[np.float32] | str:
-    if np.isfinite(vector).all():
-        return vector
-    return f"the encoder gave {int((~np.isfinite(vector)).sum())} values that are not numbers"
-
-
-def _reason(error: audio.AudioError | EncoderError) -> str:
-    return f"{error.problem}: {error.reason}" if isinstance(error, audio.AudioError) else str(error)
 
 
 class _Writer:

@@ -2,7 +2,8 @@
 
 Colours follow the circle of affect (pleasant, aroused, unpleasant, sleepy), so that neighbours in affect are neighbours
 in hue; lightness alternates, so that they also differ for readers with deuteranopia or protanopia, on white and on
-near-black (tests/test_emotions.py measures both). A shape repeats the colour; plotly's 3-D charts know only eight.
+near-black (tests/test_emotions.py measures both). A shape repeats the colour; plotly's 3-D charts know only
+eight, and draw one of them, x, as a letter that not every machine has.
 """
 
 from dataclasses import dataclass
@@ -21,18 +22,18 @@ class Emotion:
 EMOTIONS: Final = {
     emotion.name: emotion
     for emotion in (
-        Emotion("happiness", "#86c840", "circle"),
-        Emotion("surprise", "#955101", "diamond"),
-        Emotion("anger", "#87193e", "x"),
-        Emotion("fear", "#8d3fd2", "cross"),
-        Emotion("disgust", "#473994", "square"),
-        Emotion("sadness", "#5e8ed3", "diamond-open"),
-        Emotion("boredom", "#2a6d88", "square-open"),
-        Emotion("calm", "#31976b", "circle-open"),
-        Emotion("neutral", "#adadad", "circle"),
+        Emotion("happiness", "#cbb104", "circle"),
+        Emotion("surprise", "#cf6d0f", "diamond"),
+        Emotion("anger", "#ba1101", "square"),
+        Emotion("fear", "#a422a7", "cross"),
+        Emotion("disgust", "#745af4", "square-open"),
+        Emotion("sadness", "#88a7fb", "diamond-open"),
+        Emotion("boredom", "#1b5662", "diamond"),
+        Emotion("calm", "#64b79e", "circle-open"),
+        Emotion("neutral", "#7c7c7c", "circle"),
     )
 }
-OTHER: Final = Emotion("other", "#6f6f6f", "x")
+OTHER: Final = Emotion("other", "#6f6f6f", "cross")
 """How a word that has no common name is drawn; the word itself stays."""
 
 COMMON: Final = {

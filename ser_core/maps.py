@@ -83,6 +83,11 @@ def arguments(corpora: Sequence[str], store_key: str, view: View) -> list[str]:
     ]
 
 
+def title(corpora: Sequence[str], view: View) -> str:
+    """Return what people call the job that draws a map."""
+    return f"Map of {', '.join(corpora)} ({view.method.upper()}, {view.n_components}-D)"
+
+
 def draw_first(embeddings: Embeddings, *, cache: Cache) -> None:
     """Draw the map that the Explore page opens with, so that it is there at once; nothing where clips are too few."""
     if len(embeddings.clips) >= 3:

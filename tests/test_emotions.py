@@ -54,7 +54,7 @@ def test_every_emotion_stands_out_on_both_themes(ground: str) -> None:
 
 
 def test_shapes_are_those_that_3d_charts_know() -> None:
-    known = {"circle", "circle-open", "cross", "diamond", "diamond-open", "square", "square-open", "x"}
+    known = {"circle", "circle-open", "cross", "diamond", "diamond-open", "square", "square-open"}
     looks = [(one.colour, one.symbol) for one in emotions.EMOTIONS.values()]
     assert {symbol for _, symbol in looks} <= known
     assert len(set(looks)) == len(looks)

@@ -38,12 +38,12 @@ def embed(corpora: list[Located]) -> None:
     """Choose a corpus and an encoder, and start."""
     choice, encoder, button = st.columns([2, 2, 1], vertical_alignment="bottom")
     name = choice.selectbox("Corpus", [located.name for located in corpora], key="embed_corpus")
-    usable = [one for one in data.encoders() if one.missing is None]
-    picked = encoder.selectbox("Encoder", usable, format_func=lambda one: one.title, key="embed_encoder")
-    n_left, about = data.forecast(name, picked.name)
+    usable = {one.name: one.title for one in data.encoders() if one.missing is None}
+    picked = encoder.selectbox("Encoder", list(usable), format_func=usable.__getitem__, key="embed_encoder")
+    n_left, about = data.forecast(name, picked)
     st.text(about)
     if button.button("Embed", type="primary", width="stretch", disabled=n_left == 0):
-        data.start_embedding(name, picked.name)
+        data.start_embedding(name, picked)
         st.rerun()
     absent = [one for one in data.encoders() if one.missing is not None]
     with st.expander(f"{len(absent)} encoders are not on this machine, and how to get them"):

@@ -1,0 +1,30 @@
+"""The dashboard: ``ser dashboard``, or ``streamlit run dashboard/app.py``."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import links
+
+HERE = Path(__file__).parent
+STYLE = """
+<style>
+.stMainBlockContainer { padding: 3.6rem 2rem 3rem; max-width: 1900px; }
+.stSidebar [data-testid="stSidebarUserContent"] { padding-top: .5rem; }
+</style>
+"""
+
+
+def main() -> None:
+    """Set the frame that all pages share, and run the chosen one."""
+    st.set_page_config(page_title="SER Atlas", layout="wide", initial_sidebar_state="expanded")
+    st.html(STYLE)
+    links.restore()
+    pages = [
+        st.Page(HERE / "views" / "explore.py", title="Explore", default=True),
+        st.Page(HERE / "views" / "data.py", title="Data"),
+    ]
+    st.navigation(pages, position="top").run()
+
+
+main()

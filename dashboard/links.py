@@ -1,0 +1,101 @@
+"""The choices of a session, and the link in the address bar that restores them.
+
+Choices live in `st.session_state` under their own names, so that they last from page to page; widgets only show them.
+They are read from the address once, when a session starts, and written back whenever a page has been drawn. The names
+are not bound to widgets by Streamlit itself: a value that does not fit is to be named in a sentence, not dropped.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+import streamlit as st
+
+Value = TypeVar("Value")
+
+NAMES: Final = {
+    "corpora": "corpora",
+    "encoder": "encoder",
+    "layer": "layer",
+    "method": "map",
+    "dims": "dims",
+    "scaling": "scaling",
+    "colour": "colour",
+    "clip": "clip",
+    "camera": "camera",
+}
+"""Name in the session -> name in the link."""
+NUMBERS: Final = ("layer", "dims")
+CLIP_DIGITS: Final = 12
+"""Hex digits of a clip's SHA-256 in a link."""
+LONGEST: Final = 60
+"""Characters of a bad value that are repeated to the reader."""
+
+
+def restore() -> None:
+    """Take the choices of the link that this session was opened with; later calls do nothing but forget old notes."""
+    st.session_state["_notes"] = []
+    if "_linked" in st.session_state:
+        return
+    st.session_state["_linked"] = set()
+    for name, param in NAMES.items():
+        if param in st.query_params and name not in st.session_state:
+            st.session_state[name] = _parsed(name, st.query_params[param])
+            st.session_state["_linked"].add(name)
+
+
+def settle(name: str, options: Sequence[Value], *, default: Value) -> Value:
+    """Return the session's choice if it is among the options, else the default; say so where a link asked for it."""
+    value: Any = st.session_state.get(name)
+    if value not in options:
+        if value is not None and name in st.session_state["_linked"]:
+            note(f"The link asks for {NAMES[name]} “{str(value)[:LONGEST]}”, which is not here: showing {default}.")
+        value = default
+    st.session_state["_linked"].discard(name)
+    st.session_state[name] = value
+    return value
+
+
+def from_link(name: str) -> bool:
+    """Say whether a choice came with the link and has not been looked at yet; ask once."""
+    asked = name in st.session_state["_linked"]
+    st.session_state["_linked"].discard(name)
+    return asked
+
+
+def note(sentence: str) -> None:
+    """Keep a sentence to be shown above the page."""
+    if sentence not in st.session_state["_notes"]:
+        st.session_state["_notes"].append(sentence)
+
+
+def notes() -> list[str]:
+    """Return the sentences that came up in this run."""
+    return st.session_state["_notes"]
+
+
+def publish() -> None:
+    """Write the choices into the address bar."""
+    values = {param: _written(name, st.session_state.get(name)) for name, param in NAMES.items()}
+    wanted = {param: text for param, text in values.items() if text}
+    if wanted != st.query_params.to_dict():
+        st.query_params.from_dict(wanted)
+
+
+def _parsed(name: str, text: str) -> Any:
+    if name == "corpora":
+        return [part for part in text.split(",") if part]
+    if name == "camera":
+        return text.split(",")
+    if name in NUMBERS and text.isdecimal() and len(text) < 9:
+        return int(text)
+    return text
+
+
+def _written(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "camera":
+        return ",".join(f"{number:g}" for number in value)
+    if name == "corpora":
+        return ",".join(value)
+    return str(value)[:CLIP_DIGITS] if name == "clip" else str(value)

@@ -1,0 +1,157 @@
+"""Choosers that several pages use; each shows a choice of the session (`dashboard.links`) and returns it."""
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import data, links
+from ser_core import maps
+from ser_core.embeddings import Coverage, Embeddings
+from ser_core.library import Located
+from ser_core.maps import View
+from ser_core.plots.colours import EMOTION
+
+METHODS: Final = {"pca": "PCA", "umap": "UMAP"}
+SCALINGS: Final = {"standard": "standardise", "centre": "centre only"}
+
+
+def corpora(located: Sequence[Located]) -> tuple[str, ...]:
+    """Choose one corpus or several; at first the one with most embedded clips."""
+    names = [one.name for one in located]
+    wanted = st.session_state.get("corpora")
+    if wanted is not None:
+        unknown = [name for name in wanted if name not in names]
+        if unknown and links.from_link("corpora"):
+            links.note(f"The link asks for a corpus that is not here: {', '.join(unknown)[: links.LONGEST]}.")
+        wanted = [name for name in wanted if name in names]
+    if not wanted:
+        wanted = [max(names, key=lambda name: max((one.n_embedded for one in data.coverage(name)), default=0))]
+    st.session_state["corpora"] = wanted
+    titles = {one.name: one.name + (" (synthetic)" if one.corpus.synthetic else "") for one in located}
+    st.session_state["_corpora"] = wanted
+    st.multiselect("Corpora", names, key="_corpora", format_func=titles.__getitem__, on_change=_keep, args=("corpora",))
+    return tuple(name for name in names if name in wanted)
+
+
+def encoder(names: Sequence[str]) -> Coverage | None:
+    """Choose an encoder that has embeddings of all the corpora; None if there is none. Counts are over all corpora."""
+    known = common_coverage([data.coverage(name) for name in names])
+    if not known:
+        return None
+    keys = list(known)
+    best = max(keys, key=lambda key: known[key].n_embedded)
+    named = pd.Series([one.encoder for one in known.values()])
+    twice = set(named[named.duplicated()])
+
+    def shown(key: str) -> str:
+        one = known[key]
+        return f"{one.encoder} ({key[:6]})" if one.encoder in twice else one.encoder
+
+    chosen = known[select("encoder", "Encoder", keys, default=best, show=shown)]
+    count = f"{chosen.n_embedded:,} clips embedded"
+    count += f", {chosen.n_pending:,} pending" if chosen.n_pending else ""
+    count += f", {chosen.n_failed:,} failed" if chosen.n_failed else ""
+    st.caption(count)
+    return chosen
+
+
+def common_coverage(parts: Sequence[Sequence[Coverage]]) -> dict[str, Coverage]:
+    """Return, by store key, the encoders that all corpora have vectors of, their counts added up."""
+    by_key = [{one.store.key: one for one in part if one.n_embedded} for part in parts]
+    shared = [key for key in by_key[0] if all(key in part for part in by_key)] if by_key else []
+    out = {}
+    for key in shared:
+        ones = [part[key] for part in by_key]
+        done, failed, pending = (sum(getattr(one, name) for one in ones) for name in COUNTS)
+        out[key] = Coverage(ones[0].store, ones[0].encoder, done, failed, pending)
+    return out
+
+
+COUNTS: Final = ("n_embedded", "n_failed", "n_pending")
+
+
+def view(found: Embeddings) -> View:
+    """Choose layer, projection, dimensions and scaling."""
+    layers = found.layers
+    layer = len(layers) - 1
+    if len(layers) > 1:
+        numbers = list(range(len(layers)))
+        layer = links.settle("layer", numbers, default=layer)
+        st.session_state["_layer"] = layer
+        arguments: dict[str, Any] = {"key": "_layer", "on_change": _keep, "args": ("layer",)}
+        st.select_slider("Layer", numbers, format_func=layers.__getitem__, **arguments)
+    else:
+        links.settle("layer", [0], default=0)
+    method = segments("method", "Projection", ["pca", "umap"], default="pca", show=METHODS.__getitem__)
+    dims = segments("dims", "Dimensions", [3, 2], default=3, show=lambda n: f"{n}-D")
+    scaling = select(
+        "scaling",
+        "Scaling of values",
+        ["standard", "centre"],
+        default=maps.default_scaling(found.recipe),
+        show=SCALINGS.__getitem__,
+        help="Standardise (z-score) gives every value the same spread: for features in units of their own. "
+        "Centre only keeps the spread that a network gave its activations.",
+    )
+    return View(layer, method, dims, scaling, maps.SEED)
+
+
+def colour(clips: pd.DataFrame) -> str:
+    """Choose the column that colours the points."""
+    usable = [name for name in clips.columns if name != "file" and clips[name].notna().any()]
+    first = [name for name in (EMOTION, "speaker", "gender", "corpus", "intensity") if name in usable]
+    options = first + [name for name in usable if name not in first]
+    return select("colour", "Colour by", options, default=EMOTION, show=lambda name: plain(name.replace("_", " ")))
+
+
+def select(
+    name: str,
+    label: str,
+    options: Sequence[Any],
+    *,
+    default: object,
+    show: Callable[[Any], str] = str,
+    help: str | None = None,  # noqa: A002
+) -> Any:
+    """Show a choice of the session as a select box."""
+    st.session_state[f"_{name}"] = value = links.settle(name, options, default=default)
+    st.selectbox(label, options, format_func=show, key=f"_{name}", on_change=_keep, args=(name,), help=help)
+    return value
+
+
+def segments(name: str, label: str, options: Sequence[Any], *, default: object, show: Callable[[Any], str]) -> Any:
+    """Show a choice of the session as buttons side by side."""
+    st.session_state[f"_{name}"] = value = links.settle(name, options, default=default)
+    arguments: dict[str, Any] = {
+        "key": f"_{name}",
+        "on_change": _keep,
+        "args": (name,),
+        "required": True,
+        "width": "stretch",
+    }
+    st.segmented_control(label, options, format_func=show, **arguments)
+    return value
+
+
+def facts(pairs: Mapping[str, object]) -> None:
+    """Show names and values in two columns, as text whatever they hold."""
+    rows = "".join(
+        f"<div style='opacity:.62'>{html.escape(str(name))}</div>"
+        f"<div style='overflow-wrap:anywhere'>{html.escape(str(value))}</div>"
+        for name, value in pairs.items()
+    )
+    style = "display:grid;grid-template-columns:max-content 1fr;gap:.1rem .9rem;margin:0;font-size:.875rem"
+    st.html(f"<div style='{style}'>{rows}</div>")
+
+
+def plain(text: str) -> str:
+    """Return text whose Markdown is switched off, for labels that Streamlit would format."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]()<>#+-.!|~$:^=" else char for char in text)
+
+
+def _keep(name: str) -> None:
+    """Copy a widget's new value to the choice it shows."""
+    st.session_state[name] = st.session_state[f"_{name}"]

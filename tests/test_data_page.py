@@ -1,0 +1,105 @@
+"""The Data page, without a browser: what is here, adding a folder, starting and watching an embedding."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ser_core import embeddings, jobs, library
+from ser_core.cache import Cache
+from ser_core.library import Located
+
+ENTRY = str(Path(__file__).parent.parent / "dashboard" / "app.py")
+
+
+@pytest.fixture
+def page(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("SER_CACHE", str(cache.root))
+    app = AppTest.from_file(ENTRY, default_timeout=60)
+    return app.switch_page("views/data.py")
+
+
+def said(app: AppTest) -> str:
+    assert not app.exception
+    parts = [*app.markdown, *app.text, *app.caption, *app.info, *app.error, *app.success, *app.subheader, *app.title]
+    return "\n".join(part.value for part in parts)
+
+
+def button(app: AppTest, label: str):
+    return next(one for one in app.button if one.label == label)
+
+
+def test_an_empty_page_says_what_to_do(page: AppTest) -> None:
+    words = said(page.run())
+    assert "No corpus yet. Add a folder below" in words
+    assert "make demo" in words
+
+
+def test_a_folder_is_looked_into_before_it_is_taken(
+    page: AppTest, cache: Cache, make_folder: Callable[..., Path]
+) -> None:
+    page.run()
+    page.text_input[0].set_value("/nowhere")
+    button(page, "Check and add").click().run()
+    assert "/nowhere: expected a folder with nowhere, found nothing there" in said(page)
+    assert library.ls(cache) == []
+    page.text_input[0].set_value(str(make_folder()))
+    page.text_input[1].set_value("My Study")
+    button(page, "Check and add").click().run()
+    assert "the name 'My Study' should be 1 to 40 of" in said(page)
+    page.text_input[1].set_value("study")
+    button(page, "Check and add").click().run()
+    assert "study is added: 48 clips, 4 speakers." in said(page)
+    assert [one.name for one in library.ls(cache)] == ["study"]
+
+
+def test_what_is_here_is_shown_with_what_failed(page: AppTest, cache: Cache, mine: Located, encoder) -> None:
+    (mine.root / "angry_0_0.wav").write_bytes(b"")
+    (mine.root / "extra.wav").write_bytes(b"no sound")
+    embeddings.embed(mine, encoder, cache=cache)
+    page.run()
+    words = said(page)
+    assert "48 clips, 4 speakers" in words
+    corpora, counts, problems = (frame.value for frame in page.dataframe)
+    assert corpora["moments"].to_list() == ["47"]
+    assert corpora["Clips"].to_list() == [48]
+    assert counts.loc["all", "all"] == 48
+    assert set(problems.itertuples(index=False, name=None)) == {
+        ("cannot be read", "angry_0_0.wav", "the file is empty (0 bytes)"),
+        ("left out", "extra.wav", "no row in metadata.csv"),
+        ("failed (moments)", "angry_0_0.wav", "empty: the file is empty (0 bytes)"),
+    }
+
+
+def test_encoders_that_are_not_here_say_how_to_get_them(page: AppTest, mine: Located) -> None:
+    words = said(page.run())
+    assert mine.name in words or page.dataframe[0].value["Name"].to_list() == ["mine"]
+    assert "wav2vec2-base: facebook/wav2vec2-base is not on this machine: run `hf download" in words
+    page.text_input[0].set_value("/nowhere/model").run()
+    button(page, "Embed with this checkpoint").click().run()
+    assert "/nowhere/model" in "\n".join(one.value for one in page.error)
+
+
+def test_an_embedding_started_here_runs_outside_and_is_seen_by_all(
+    page: AppTest, cache: Cache, mine: Located, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.run()
+    chooser = next(one for one in page.selectbox if one.label == "Encoder")
+    chooser.set_value("logmel").run()
+    assert "48 clips to do." in said(page)
+    button(page, "Embed").click().run()
+    (job,) = jobs.ls(cache)
+    assert job.title == "mine · logmel"
+    other = AppTest.from_file(ENTRY, default_timeout=60).switch_page("views/data.py").run()
+    assert not other.exception
+    end = time.monotonic() + 60
+    while jobs.ls(cache)[0].active and time.monotonic() < end:
+        time.sleep(0.2)
+    (job,) = jobs.ls(cache)
+    assert (job.state, job.done, job.total) == ("done", 48, 48)
+    page.run()
+    assert page.dataframe[0].value["logmel"].to_list() == ["48"]
+    assert button(page, "Embed").disabled or "All clips are embedded" in said(page)
+    assert any("mine · logmel: finished after" in one.value for one in page.text)
