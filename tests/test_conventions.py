@@ -4,8 +4,6 @@ import importlib
 import inspect
 import pkgutil
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -63,19 +61,6 @@ def test_the_readme_lists_every_corpus_and_encoder() -> None:
     readme = (ROOT / "README.md").read_text()
     for name in (*ENCODERS, *KINDS):
         assert f"`{name}`" in readme, name
-
-
-def test_the_first_page_imports_no_torch() -> None:
-    """Run the entry file as Streamlit does, without a browser."""
-    code = """
-import sys
-from streamlit.testing.v1 import AppTest
-page = AppTest.from_file("dashboard/app.py", default_timeout=60).run()
-assert not page.exception, page.exception
-sys.exit(f"imported: {heavy}" if (heavy := {"torch", "transformers", "umap"} & sys.modules.keys()) else 0)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_project_speaks_of_itself_alone() -> None:
