@@ -1,5 +1,5 @@
 # make demo: install, make the synthetic demo corpora, embed one, open the pages.   make test: install, pass every test.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 
 .PHONY: install demo test lint clean

@@ -149,7 +149,14 @@ function paint({ plot, data }) {
   });
   if (!plot._fullLayout.scene) delete style.z;
   const camera = plot._fullLayout.scene?._scene?.getCamera();
-  window.Plotly.update(plot, style, camera ? { "scene.camera": camera } : {}, traces);
+  const layout = camera ? { "scene.camera": camera, "scene.annotations": pointer(data.ring, ink) } : {};
+  window.Plotly.update(plot, style, layout, traces);
+}
+
+// An arrow to the clip in hand: unlike the ring, it is drawn above all points, also those in front of the clip.
+function pointer([x, y, z], ink) {
+  if (z === undefined) return [];
+  return [{ x, y, z, text: "", ax: 38, ay: -46, arrowcolor: ink, arrowhead: 2, arrowwidth: 2, standoff: 9 }];
 }
 
 function play(player) {

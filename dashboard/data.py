@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from ser_core import audio, embeddings, library, maps
 from ser_core import jobs as running
-from ser_core.cache import Cache
-from ser_core.corpora import Scan
+from ser_core.cache import Cache, Entry
+from ser_core.corpora import CorpusError, Scan
 from ser_core.embeddings import Coverage, Embeddings
 from ser_core.encoders.base import EncoderError
-from ser_core.errors import SerError
 from ser_core.jobs import Status
 from ser_core.library import Located
 from ser_core.maps import Map, View
@@ -39,8 +38,11 @@ def corpora() -> list[Located]:
 
 
 def coverage(corpus: str) -> list[Coverage]:
-    """Return what is embedded of a corpus, per encoder."""
-    return _coverage(str(cache().root), corpus, _stamp())
+    """Return what is embedded of a corpus, per encoder; nothing where its folder is gone."""
+    try:
+        return _coverage(str(cache().root), corpus, _stamp())
+    except CorpusError:
+        return []
 
 
 def embedded(names: tuple[str, ...], store: VectorStore) -> Embeddings:
@@ -131,7 +133,7 @@ def n_clips(corpus: str) -> int:
     """Return how many clips a corpus has; 0 where its folder is gone."""
     try:
         return len(_clips(str(cache().root), corpus, _stamp()))
-    except SerError:
+    except CorpusError:
         return 0
 
 
@@ -145,10 +147,19 @@ def failures(corpus: str) -> list[tuple[str, tuple[str, str]]]:
     ]
 
 
-@st.cache_data(ttl=REFRESH_SECONDS, max_entries=1, show_spinner=False)
-def megabytes() -> float:
-    """Return the size of everything that is kept."""
-    return sum(entry.bytes for entry in cache().ls()) / 1e6
+def forget_corpus(corpus: str) -> None:
+    """Take a corpus off the list; its files and embeddings stay."""
+    library.remove(cache(), corpus)
+
+
+def kept() -> list[Entry]:
+    """Return everything that is kept, with sizes."""
+    return _kept(str(cache().root), _stamp())
+
+
+@st.cache_data(ttl=REFRESH_SECONDS, max_entries=4, show_spinner=False)
+def _kept(root: str, written: float) -> list[Entry]:
+    return Cache(Path(root)).ls()
 
 
 @st.cache_resource(max_entries=16, ttl=REFRESH_SECONDS, show_spinner=False)

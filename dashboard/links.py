@@ -5,7 +5,7 @@ They are read from the address once, when a session starts, and written back whe
 are not bound to widgets by Streamlit itself: a value that does not fit is to be named in a sentence, not dropped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import streamlit as st
@@ -43,12 +43,19 @@ def restore() -> None:
             st.session_state["_linked"].add(name)
 
 
-def settle(name: str, options: Sequence[Value], *, default: Value) -> Value:
-    """Return the session's choice if it is among the options, else the default; say so where a link asked for it."""
+def settle(name: str, options: Sequence[Value], *, default: Value, show: Callable[[Value], str] = str) -> Value:
+    """Return the session's choice if it is among the options, else the default; say so where a link asked for it.
+
+    ``show`` gives the words for an option; a link may also name an option by them.
+    """
     value: Any = st.session_state.get(name)
     if value not in options:
+        value = next((option for option in options if show(option) == value), value)
+    if value not in options:
         if value is not None and name in st.session_state["_linked"]:
-            note(f"The link asks for {NAMES[name]} “{str(value)[:LONGEST]}”, which is not here: showing {default}.")
+            note(
+                f"The link asks for {NAMES[name]} “{str(value)[:LONGEST]}”, which is not here: showing {show(default)}."
+            )
         value = default
     st.session_state["_linked"].discard(name)
     st.session_state[name] = value

@@ -133,7 +133,8 @@ def _picture(scene: Scene) -> None:
         legend = (
             f"More than {colours.MOST_CATEGORIES} values of {widgets.plain(scene.column)}: no legend, point at a clip."
         )
-    st.caption(f"{how} {legend}")
+    axes = ", ".join(map_plot.axis_titles(scene.drawn))
+    st.caption(f"{how} {legend} Axes: {axes}.")
 
 
 def _select(scene: Scene) -> None:

@@ -117,7 +117,7 @@ def select(
     help: str | None = None,  # noqa: A002
 ) -> Any:
     """Show a choice of the session as a select box."""
-    st.session_state[f"_{name}"] = value = links.settle(name, options, default=default)
+    st.session_state[f"_{name}"] = value = links.settle(name, options, default=default, show=show)
     st.selectbox(label, options, format_func=show, key=f"_{name}", on_change=_keep, args=(name,), help=help)
     return value
 

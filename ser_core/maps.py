@@ -1,6 +1,6 @@
 """A map: the projection of a layer, the true neighbours of its clips, and its quality; computed once and kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, cast, get_args
 
@@ -127,8 +127,10 @@ def kept(embeddings: Embeddings, view: View, *, cache: Cache) -> Map | None:
     return Map(view, projected, arrays["neighbours"], arrays["distances"], quality)
 
 
-def draw(embeddings: Embeddings, view: View, *, cache: Cache) -> Map:
-    """Return a map, computed if it is not kept yet.
+def draw(
+    embeddings: Embeddings, view: View, *, cache: Cache, progress: Callable[[int, int], None] = lambda *_: None
+) -> Map:
+    """Return a map, computed if it is not kept yet; ``progress`` gets the steps done, and how many there are.
 
     Raises
     ------
@@ -140,10 +142,13 @@ def draw(embeddings: Embeddings, view: View, *, cache: Cache) -> Map:
     if (known := kept(embeddings, view, cache=cache)) is not None:
         return known
     vectors = embeddings.layer(view.layer)
+    progress(0, 3)
     projected = projection.project(
         vectors, view.method, n_components=view.n_components, scaling=view.scaling, seed=view.seed
     )
+    progress(1, 3)
     near, far = projection.neighbours(vectors, k=N_NEIGHBOURS, scaling=view.scaling)
+    progress(2, 3)
     arrays: dict[str, NDArray[Any]] = {"coordinates": projected.coordinates, "neighbours": near, "distances": far}
     if projected.explained_variance is not None:
         arrays["explained_variance"] = projected.explained_variance
@@ -152,4 +157,5 @@ def draw(embeddings: Embeddings, view: View, *, cache: Cache) -> Map:
         quality = projection.quality(vectors, projected.coordinates, scaling=view.scaling, k=QUALITY_K)
         arrays |= {name: getattr(quality, name) for name in ("trustworthiness", "continuity", "overlap")}
     cache.store_arrays(recipe(embeddings, view), arrays)
+    progress(3, 3)
     return Map(view, projected, near, far, quality)

@@ -21,7 +21,7 @@ SOURCES = [*ROOT.glob("ser_core/**/*.py"), *ROOT.glob("dashboard/**/*.py")]
 
 def modules() -> Iterator[ModuleType]:
     for info in pkgutil.walk_packages(ser_core.__path__, "ser_core."):
-        if info.name not in {"ser_core.cli", "ser_core.terminal"}:  # typer makes options of plain parameters
+        if not info.name.startswith("ser_core.cli"):  # typer makes options of plain parameters
             yield importlib.import_module(info.name)
 
 

@@ -62,9 +62,9 @@ def test_what_is_here_is_shown_with_what_failed(page: AppTest, cache: Cache, min
     page.run()
     words = said(page)
     assert "48 clips, 4 speakers" in words
-    corpora, counts, problems = (frame.value for frame in page.dataframe)
+    corpora, counts, problems = (frame.value for frame in page.dataframe[:3])
     assert corpora["moments"].to_list() == ["47"]
-    assert corpora["Clips"].to_list() == [48]
+    assert corpora["Clips"].to_list() == ["48"]
     assert counts.loc["all", "all"] == 48
     assert set(problems.itertuples(index=False, name=None)) == {
         ("cannot be read", "angry_0_0.wav", "the file is empty (0 bytes)"),
@@ -103,3 +103,20 @@ def test_an_embedding_started_here_runs_outside_and_is_seen_by_all(
     assert page.dataframe[0].value["logmel"].to_list() == ["48"]
     assert button(page, "Embed").disabled or "All clips are embedded" in said(page)
     assert any("mine · logmel: finished after" in one.value for one in page.text)
+
+
+def test_a_corpus_whose_folder_is_gone_stops_nothing(
+    page: AppTest, cache: Cache, mine: Located, make_folder: Callable[..., Path], encoder
+) -> None:
+    embeddings.embed(library.add(cache, "folder", make_folder("other"), name="other")[0], encoder, cache=cache)
+    mine.root.rename(mine.root.with_name("moved"))
+    page.session_state["inspect"] = "mine"
+    page.run()
+    assert page.dataframe[0].value["Clips"].to_list() == ["folder is gone", "48"]
+    assert "found nothing there" in "\n".join(one.value for one in page.error)
+    explore = AppTest.from_file(ENTRY, default_timeout=60).run()
+    assert not explore.exception
+    assert not explore.error
+    assert explore.get("plotly_chart")
+    button(page, "Take off the list").click().run()
+    assert [one.name for one in library.ls(cache)] == ["other"]

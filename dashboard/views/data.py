@@ -22,7 +22,7 @@ def corpora_table(corpora: list[Located]) -> None:
             "Name": located.name,
             "Corpus": located.corpus.title,
             "Language": located.corpus.language,
-            "Clips": data.n_clips(located.name),
+            "Clips": f"{data.n_clips(located.name):,}" if located.root.is_dir() else "folder is gone",
             "Speech": "synthetic" if located.corpus.synthetic else "recorded",
             "Licence": located.corpus.licence,
         }
@@ -32,6 +32,17 @@ def corpora_table(corpora: list[Located]) -> None:
         rows.append(row)
     st.dataframe(pd.DataFrame(rows).fillna("none"), hide_index=True)
     st.caption("The columns after the licence count the clips embedded with each encoder.")
+
+
+def kept() -> None:
+    """Show what lies on the disk, and how large it is."""
+    entries = data.kept()
+    total = sum(entry.bytes for entry in entries) / 1e6
+    with st.expander(f"What is kept on disk ({total:,.1f} MB)"):
+        columns = {"Kind": "kind", "Name": "name", "Clips": "n_clips", "Failed": "n_failures", "MB": "bytes"}
+        table = pd.DataFrame({title: [getattr(entry, field) for entry in entries] for title, field in columns.items()})
+        st.dataframe(table.assign(MB=(table["MB"].astype(float) / 1e6).round(1)), hide_index=True)
+        st.text(f"Folder: {data.cache().root}")
 
 
 def embed(corpora: list[Located]) -> None:
@@ -84,7 +95,11 @@ def add() -> None:
 
 def inspect(corpora: list[Located]) -> None:
     """Show what a look into a corpus's folder finds, and which clips failed."""
-    name = st.selectbox("Look into", [located.name for located in corpora], key="inspect")
+    choice, button = st.columns([4, 1], vertical_alignment="bottom")
+    name = choice.selectbox("Corpus to look into", [located.name for located in corpora], key="inspect")
+    if button.button("Take off the list", width="stretch", help="Its files and embeddings stay."):
+        data.forget_corpus(name)
+        st.rerun()
     located = next(one for one in corpora if one.name == name)
     try:
         with st.spinner("Looking into the folder …"):
@@ -111,7 +126,7 @@ def inspect(corpora: list[Located]) -> None:
         st.text("Nothing is missing, unreadable or left out, and no clip has failed.")
 
 
-st.title("Data")
+st.subheader("Data", anchor=False)
 st.markdown(
     "The corpora on this machine, and the embeddings computed from them. "
     "Counts are of files as found; a label is the corpus's own word, not a claim about what a speaker felt."
@@ -122,18 +137,18 @@ everything = data.corpora()
 progress.watch("")
 if everything:
     corpora_table(everything)
-    st.subheader("Compute embeddings")
+    st.markdown("##### Compute embeddings")
     embed(everything)
 else:
     st.info("No corpus yet. Add a folder below, or make the synthetic demo corpora with `make demo` in a terminal.")
-st.subheader("Add a corpus")
+st.markdown("##### Add a corpus")
 add()
 if everything:
-    st.subheader("Look into a corpus")
+    st.markdown("##### Look into a corpus")
     inspect(everything)
 ended = [job for job in data.jobs() if not job.active]
 if ended:
     with st.expander("What ran lately"):
         for job in ended[:20]:
             st.text(progress.last_word(job))
-st.caption(f"Everything computed is kept in {data.cache().root} ({data.megabytes():,.0f} MB).")
+kept()

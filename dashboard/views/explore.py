@@ -73,6 +73,7 @@ def _page() -> None:
     scene = map_panel.scene(found, drawn, column=column, common=len(names) > 1)
     clip_panel.check_link(found)
     _introduce(view)
+    _say_synthetic([one for one in located if one.name in names])
     _say_notes()
     map_panel.show(scene)
     _sources([one for one in located if one.name in names], found, view, column)
@@ -86,6 +87,13 @@ def _introduce(view: View) -> None:
         "Each point is one clip; clips that the encoder finds alike lie close together. "
         f"Do not read too much into it: {trust}, so check the measures below and the true neighbours on the right."
     )
+
+
+def _say_synthetic(located: list[Located]) -> None:
+    made = [one.name for one in located if one.corpus.synthetic]
+    if made:
+        names = widgets.plain(", ".join(made))
+        st.markdown(f"**Synthetic speech** ({names}): made by a program to try things out; nobody spoke these clips.")
 
 
 def _say_notes() -> None:

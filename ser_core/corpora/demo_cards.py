@@ -19,8 +19,8 @@ def _french(root: Path) -> Listing:
 SEED: Final = 0
 """The demo corpora that everybody has: the same seed, the same bytes."""
 _SYNTHETIC = {
-    "licence": "made on this machine; espeak-ng is GPL-3.0-or-later, what it speaks is free",
-    "citation": "synthetic speech by espeak-ng, emotions by rule: no person was recorded",
+    "licence": "free to use (made here by espeak-ng)",
+    "citation": "Synthetic speech by espeak-ng, emotions by rule: no person was recorded",
     "synthetic": True,
 }
 DEMO_ENGLISH: Final = replace(

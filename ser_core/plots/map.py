@@ -18,7 +18,7 @@ FAINT: Final = "rgba(128,128,128,0.28)"
 LINE: Final = "#8d8d8d"
 """Of 3-D axes, where nothing can be seen through: visible on both themes."""
 HEIGHT: Final = 600
-VIEWPOINT: Final = (1.06, 1.06, 0.70)
+VIEWPOINT: Final = (1.34, 1.34, 0.86)
 """Where the eye is, seen from the middle of the cloud, in plotly's unit of length."""
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -85,11 +86,15 @@ def job(cache: Cache, arguments: list[str], title: str) -> Iterator[Callable[...
         ERR.print(f"Already running (process {status.pid if status else '?'}); waiting for it.", markup=False)
 
     with jobs.running(cache, arguments, title=title, waiting=waiting) as run, bar(title) as show:
+        start = time.monotonic()
 
         def report(
-            done: int, total: int, *, failed: int = 0, rate: float = 0.0, seconds_left: float | None = None
+            done: int, total: int, *, failed: int = 0, rate: float | None = None, seconds_left: float | None = None
         ) -> None:
-            run.report(done, total, failed=failed, rate=rate, seconds_left=seconds_left)
-            show(done, total, rate, seconds_left)
+            if rate is None and done:
+                rate = done / max(time.monotonic() - start, 1e-6)
+                seconds_left = (total - done) / rate
+            run.report(done, total, failed=failed, rate=rate or 0.0, seconds_left=seconds_left)
+            show(done, total, rate or 0.0, seconds_left)
 
         yield report

@@ -1,0 +1,73 @@
+"""The `ser` command: every job the pages do, without a browser.
+
+Results go to standard output (``--json``: one JSON object), progress and errors to standard error. Exit codes: 0 done,
+1 an error that one sentence explains, 2 wrong usage, 130 stopped by Ctrl-C (what was done is kept).
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ser_core import library
+from ser_core.cli import cache as cache_commands
+from ser_core.cli import corpora, work
+from ser_core.cli.terminal import CacheOption, JsonOption, bar, command, where
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app.add_typer(work.app)
+app.add_typer(corpora.app, name="corpora")
+app.add_typer(cache_commands.app, name="cache")
+
+
+@command(app, "demo")
+def demo(cache: CacheOption = None, as_json: JsonOption = False) -> None:
+    """Make the three synthetic demo corpora and embed the English one."""
+    from ser_core.corpora.demo import LANGUAGES, make
+    from ser_core.corpora.demo_cards import SEED
+
+    kept = where(cache)
+    made = {}
+    for language in LANGUAGES:
+        root = kept.root / "demo" / language
+        with bar(f"making demo-{language} (synthetic)") as show:
+            made[f"demo-{language}"] = make(language, root, seed=SEED, progress=show)
+        library.add(kept, f"demo-{language}", root)
+    if not as_json:
+        typer.echo(", ".join(f"{name}: {n_clips} clips" for name, n_clips in made.items()))
+    work.embed(corpus="demo-english", encoder="egemaps", cache=cache, as_json=as_json)
+
+
+@command(app, "dashboard")
+def dashboard(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    cache: CacheOption = None,
+) -> None:
+    """Open the pages at http://localhost:8501."""
+    script = Path(__file__).parent.parent.parent / "dashboard" / "app.py"
+    typer.echo(f"SER Atlas: http://localhost:{port} (Ctrl-C stops it)")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "streamlit", "run", str(script)),
+            *("--server.port", str(port), "--server.address", "127.0.0.1"),
+        ],
+        env={**os.environ, "SER_CACHE": str(where(cache).root)},
+        cwd=script.parent.parent,  # where .streamlit/config.toml lies
+        check=False,
+    )
+    raise typer.Exit(done.returncode)
+
+
+def main() -> None:
+    """Run the command; SIGTERM stops it as Ctrl-C does, also where it was started in the background."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    app()

@@ -1,0 +1,100 @@
+"""``ser corpora``: add, list, show, remove."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ser_core import library
+from ser_core.cli.terminal import ERR, CacheOption, JsonOption, command, print_json, print_table, where
+from ser_core.corpora import KINDS, Scan
+
+app = typer.Typer(no_args_is_help=True, help="Corpora: add, list, show, remove.")
+
+
+@command(app, "add")
+def corpora_add(
+    kind: Annotated[str, typer.Argument(help=f"One of: {', '.join(KINDS)}, folder (audio and a metadata.csv).")],
+    path: Annotated[Path, typer.Argument(help="The folder it lies in.")],
+    name: Annotated[str | None, typer.Option(help="What to call it here (default: the kind, or the folder).")] = None,
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look into a folder and remember it as a corpus."""
+    with ERR.status("Looking into the folder ..."):
+        located, scan = library.add(where(cache), kind, path, name=name)
+    show_scan(located, scan, as_json=as_json)
+
+
+@command(app, "ls")
+def corpora_ls(cache: CacheOption = None, as_json: JsonOption = False) -> None:
+    """List the corpora that were added."""
+    found = library.ls(where(cache))
+    if as_json:
+        print_json({"corpora": [card(located) for located in found]})
+    elif not found:
+        typer.echo("No corpora yet: `ser demo` makes synthetic ones, `ser corpora add ravdess FOLDER` adds a real one.")
+    else:
+        rows = [(one.name, one.corpus.title, one.corpus.language, one.corpus.licence, one.root) for one in found]
+        print_table("name", "corpus", "language", "licence", "folder", rows=rows)
+
+
+@command(app, "show")
+def corpora_show(name: str, cache: CacheOption = None, as_json: JsonOption = False) -> None:
+    """Look into a corpus's folder again: clips, what is missing, what cannot be read, and what is embedded."""
+    located = library.get(where(cache), name)
+    with ERR.status("Looking into the folder ..."):
+        scan = located.scan()
+    show_scan(located, scan, as_json=as_json)
+
+
+@command(app, "rm")
+def corpora_rm(name: str, cache: CacheOption = None, as_json: JsonOption = False) -> None:
+    """Forget where a corpus lies; its files and what was computed stay."""
+    library.remove(where(cache), name)
+    print_json({"removed": name}) if as_json else typer.echo(f"{name} is forgotten; its files were not touched.")
+
+
+def card(located: library.Located) -> dict[str, Any]:
+    """Return what a list says of a corpus."""
+    corpus = located.corpus
+    return {
+        "name": located.name,
+        "title": corpus.title,
+        "language": corpus.language,
+        "licence": corpus.licence,
+        "citation": corpus.citation,
+        "synthetic": corpus.synthetic,
+        "folder": str(located.root),
+    }
+
+
+def show_scan(located: library.Located, scan: Scan, *, as_json: bool) -> None:
+    """Print what a look into a corpus folder found."""
+    if as_json:
+        found = {
+            **card(located),
+            "n_clips": len(scan.clips),
+            "expected": scan.expected,
+            "n_missing": scan.n_missing,
+            "missing": list(scan.missing),
+            "unreadable": [{"file": file, "reason": reason} for file, reason in scan.unreadable],
+            "left_out": [{"file": file, "reason": reason} for file, reason in scan.left_out],
+            "by_emotion": {str(word): int(n) for word, n in scan.by_emotion.items()},
+            "by_speaker": {str(name): int(n) for name, n in scan.by_speaker.items()},
+        }
+        print_json(found)
+        return
+    of = f" of {scan.expected}" if scan.expected else ""
+    typer.echo(f"{located.name}: {located.corpus.title}, {located.root}")
+    typer.echo(f"{len(scan.clips)}{of} clips, {scan.clips['speaker'].nunique()} speakers")
+    typer.echo("emotions: " + ", ".join(f"{word} {n}" for word, n in scan.by_emotion.items()))
+    typer.echo("speakers: " + ", ".join(f"{name} {n}" for name, n in scan.by_speaker.items()))
+    if scan.n_missing:
+        named = f": {', '.join(scan.missing[:5])}{', …' if len(scan.missing) > 5 else ''}" if scan.missing else ""
+        typer.echo(f"{scan.n_missing} missing{named}")
+    for heading, files in (("cannot be read", scan.unreadable), ("left out", scan.left_out)):
+        if files:
+            typer.echo(f"{len(files)} {heading}:")
+            for file, reason in files[:10]:
+                typer.echo(f"  {file}: {reason}")

@@ -1,0 +1,168 @@
+"""The commands that compute: ``ser encoders | embed | project | evaluate``."""
+
+import os
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ser_core import library
+from ser_core.cli.terminal import ERR, CacheOption, JsonOption, command, job, print_json, print_table, where
+
+app = typer.Typer()
+
+
+@command(app, "encoders")
+def encoders_ls(as_json: JsonOption = False) -> None:
+    """List the encoders and whether they can be used on this machine."""
+    from ser_core.encoders import ENCODERS
+
+    rows = [(name, one.title, one.missing()) for name, one in ENCODERS.items()]
+    if as_json:
+        print_json({"encoders": [{"name": name, "title": title, "missing": why} for name, title, why in rows]})
+    else:
+        print_table("name", "encoder", "here", rows=[(name, title, why or "ready") for name, title, why in rows])
+
+
+@command(app, "embed")
+def embed(
+    corpus: str,
+    encoder: Annotated[str, typer.Argument(help="A name of `ser encoders`, or hf:<hub id or folder>[@revision].")],
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu (networks only).")] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Threads (default: one a core).")] = os.cpu_count() or 1,
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute a corpus's embeddings; what is kept already is not computed again."""
+    from ser_core import embeddings, maps
+    from ser_core.encoders import encoder as find
+
+    kept, located, found = where(cache), library.get(where(cache), corpus), find(encoder)
+    with job(kept, ["embed", corpus, encoder], f"{corpus} · {encoder}") as report:
+        result = embeddings.embed(
+            located, found, cache=kept, device=device, workers=workers, progress=lambda now: report(**asdict(now))
+        )
+        maps.draw_first(result, cache=kept)
+    for note in result.damaged:
+        ERR.print(f"Computed again: {note}", markup=False, highlight=False)
+    summary = {
+        "corpus": corpus,
+        "encoder": encoder,
+        "n_clips": len(result.clips),
+        "n_failed": len(result.failures),
+        "failures": result.failures[["file", "reason"]].to_dict("records"),
+        "dim": result.recipe["dim"],
+        "n_layers": len(result.layers),
+        "damaged": list(result.damaged),
+    }
+    if as_json:
+        print_json(summary)
+        return
+    typer.echo(
+        f"{len(result.clips)} clips embedded, {len(result.layers)} layers of {result.recipe['dim']} numbers each."
+    )
+    for failure in summary["failures"]:
+        typer.echo(f"failed: {failure['file']}: {failure['reason']}")
+
+
+@command(app, "project")
+def project(
+    corpora: Annotated[str, typer.Argument(help="A corpus, or several with commas between.")],
+    encoder: Annotated[str, typer.Argument(help="What they are embedded with: a name, or a key of `ser cache ls`.")],
+    method: Annotated[str, typer.Option(help="pca or umap.")] = "pca",
+    dimensions: Annotated[int, typer.Option(min=2, max=3)] = 3,
+    layer: Annotated[int, typer.Option(help="Negative counts from the last.")] = -1,
+    scaling: Annotated[str | None, typer.Option(help="standard or centre (default: as suits the encoder).")] = None,
+    seed: Annotated[int, typer.Option(help="For umap.")] = 0,
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute a map and its quality, and keep it."""
+    from ser_core import embeddings, maps
+
+    kept = where(cache)
+    parts = [library.get(kept, name) for name in corpora.split(",")]
+    store = embeddings.find_store(parts, encoder, cache=kept)
+    loaded = embeddings.join([embeddings.load(part, store, cache=kept) for part in parts])
+    view = maps.view(loaded, layer=layer, method=method, n_components=dimensions, scaling=scaling, seed=seed)
+    names = [part.name for part in parts]
+    with job(kept, maps.arguments(names, store.key, view), maps.title(names, view)) as report:
+        drawn = maps.draw(loaded, view, cache=kept, progress=report)
+    quality = drawn.quality
+    variance = drawn.projection.explained_variance
+    summary = {
+        "corpora": names,
+        "encoder": loaded.recipe["name"],
+        **asdict(view),
+        "n_clips": len(loaded.clips),
+        "explained_variance": None if variance is None else [round(float(share), 6) for share in variance],
+        "trustworthiness": float(quality.trustworthiness.mean()) if quality else None,
+        "continuity": float(quality.continuity.mean()) if quality else None,
+        "neighbour_overlap": float(quality.overlap.mean()) if quality else None,
+        "k": quality.k if quality else None,
+    }
+    if as_json:
+        print_json(summary)
+        return
+    for name, value in summary.items():
+        typer.echo(f"{name:20} {', '.join(map(str, value)) if isinstance(value, list) else value}")
+
+
+@command(app, "evaluate")
+def evaluate(
+    corpus: str,
+    encoder: Annotated[str, typer.Option(help="An encoder; what is not embedded yet is embedded first.")],
+    model: Annotated[str, typer.Option(help="svm: StandardScaler + SVC, refitted in every fold.")] = "svm",
+    folds: Annotated[str, typer.Option(help="speaker: leave one speaker out.")] = "speaker",
+    layer: Annotated[int, typer.Option(help="Negative counts from the last.")] = -1,
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recognise emotions of unseen speakers, and say how well that went."""
+    if model != "svm" or folds != "speaker":
+        raise typer.BadParameter("expected --model svm and --folds speaker")
+    from ser_core import embeddings, evaluation, splits
+    from ser_core.encoders import encoder as find
+    from ser_core.models.svm import svm
+
+    kept, located = where(cache), library.get(where(cache), corpus)
+    with job(kept, ["embed", corpus, encoder], f"{corpus} · {encoder}") as report:
+        found = embeddings.embed(located, find(encoder), cache=kept, progress=lambda now: report(**asdict(now)))
+    with job(kept, ["evaluate", corpus, encoder, model, folds, str(layer)], "leaving speakers out") as report:
+        result = evaluation.cross_validate(
+            found,
+            layer,
+            model=svm,
+            folds=splits.by_speaker(found.clips),
+            class_order=located.corpus.emotions,
+            progress=report,
+        )
+    summary = {
+        "corpus": corpus,
+        "encoder": encoder,
+        "layer": found.layers[layer],
+        "model": model,
+        "uar": result.uar,
+        "uar_95": result.interval(evaluation.uar),
+        "wa": result.wa,
+        "wa_95": result.interval(evaluation.wa),
+        "n_clips": len(result.truth),
+        "n_failed": len(found.failures),
+        "speaker_independent": result.speaker_independent,
+        "classes": list(result.classes),
+        "confusion": result.confusion.tolist(),
+        "folds": result.folds.to_dict("records"),
+    }
+    if as_json:
+        print_json(summary)
+        return
+    for name in ("uar", "wa"):
+        low, high = summary[f"{name}_95"]
+        typer.echo(f"{name.upper()} {summary[name]:.4f}  (95 % interval {low:.3f} to {high:.3f}, resampling speakers)")
+    words = "no speaker is in training and test at once" if result.speaker_independent else "speakers are shared"
+    typer.echo(f"{len(result.truth)} clips; {words}")
+    rows = [
+        (row["fold"], ", ".join(row["test_speakers"]), len(row["train_speakers"]), row["n_train"], row["n_test"])
+        for row in summary["folds"]
+    ]
+    print_table("fold", "test speakers", "training speakers", "training clips", "test clips", rows=rows)
