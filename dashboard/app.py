@@ -11,6 +11,7 @@ STYLE = """
 <style>
 .stMainBlockContainer { padding: 3.6rem 2rem 3rem; max-width: 1900px; }
 .stSidebar [data-testid="stSidebarUserContent"] { padding-top: .5rem; }
+.stMultiSelect [data-tag], .stMultiSelect [data-tag] > span { max-width: none; font-size: .82rem; }
 </style>
 """
 

@@ -21,7 +21,7 @@ from ser_core.encoders.base import EncoderError
 from ser_core.jobs import Status
 from ser_core.library import Located
 from ser_core.maps import Map, View
-from ser_core.store import VectorStore
+from ser_core.store import VectorStore, key
 
 REFRESH_SECONDS = 60
 """Files that change under a running dashboard are seen after this long; what it embeds itself, at once."""
@@ -81,9 +81,10 @@ def start_embedding(corpus: str, encoder: str) -> None:
     """
     from ser_core.encoders import encoder as find
 
-    if why := find(encoder).missing():
+    chosen = find(encoder)
+    if why := chosen.missing():
         raise EncoderError(why)
-    running.start(cache(), ["embed", corpus, encoder], title=f"{corpus} · {encoder}")
+    running.start(cache(), ["embed", corpus, chosen.name], title=f"{corpus} · {chosen.name}")
 
 
 def jobs() -> list[Status]:
@@ -93,11 +94,16 @@ def jobs() -> list[Status]:
 
 def forecast(corpus: str, encoder: str) -> tuple[int, str]:
     """Return how many clips an embedding has to do, and a sentence: with the time, where an earlier run tells it."""
-    done = {one.encoder: one.n_embedded + one.n_failed for one in coverage(corpus)}
-    n_left = max(0, n_clips(corpus) - done.get(encoder, 0))
+    from ser_core.encoders import encoder as find
+
+    chosen = find(encoder)
+    now = key(embeddings.full_recipe(chosen))  # what an older version computed does not count
+    done = {one.store.key: one.n_embedded + one.n_failed for one in coverage(corpus)}
+    n_left = max(0, n_clips(corpus) - done.get(now, 0))
     if n_left == 0:
         return 0, "All clips are embedded with this encoder."
-    rates = [job.rate for job in jobs() if job.arguments[:1] == ["embed"] and job.arguments[2] == encoder and job.rate]
+    before = [job for job in jobs() if job.arguments[:1] == ["embed"] and job.arguments[2:] == [chosen.name]]
+    rates = [job.rate for job in before if job.rate]
     about = f", about {n_left / rates[0]:,.0f} s at the speed of the last run" if rates else ""
     return n_left, f"{n_left:,} clips to do{about}."
 

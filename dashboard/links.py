@@ -92,10 +92,18 @@ def _parsed(name: str, text: str) -> Any:
     if name == "corpora":
         return [part for part in text.split(",") if part]
     if name == "camera":
-        return text.split(",")
+        return _numbers(text)
     if name in NUMBERS and text.isdecimal() and len(text) < 9:
         return int(text)
     return text
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Return the numbers of a camera; none if there is anything else among them."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        return ()
 
 
 def _written(name: str, value: Any) -> str:

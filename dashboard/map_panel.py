@@ -1,7 +1,7 @@
 """The map with everything that answers to a click: picture, clip in hand, quality, table. One fragment of the page."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -86,19 +86,12 @@ def _settle_view(map_id: str, n_components: int) -> None:
         return
     camera = st.session_state.get("camera") if before is None else None
     if camera is not None:
-        wanted = clicks.camera_of(_floats(camera))
+        wanted = clicks.camera_of(camera)
         if wanted is None or len(wanted) != 2 * n_components:
             wanted = None
             links.note("The link's camera is not one of this map: showing it from the usual side.")
         camera = wanted
     st.session_state.update({"_view_of": map_id, "camera": camera, "_hidden": {}, "_picked": ()})
-
-
-def _floats(parts: Sequence[Any]) -> list[Any]:
-    try:
-        return [float(part) for part in parts]
-    except ValueError:
-        return []
 
 
 @st.fragment
@@ -245,7 +238,7 @@ def _find(scene: Scene, rows: NDArray[np.int32]) -> None:
         "Find a clip",
         [int(row) for row in rows],
         index=None,
-        format_func=lambda row: widgets.plain(clip_label(records[row])),
+        format_func=lambda row: clip_label(records[row]),
         placeholder="file, speaker or emotion",
         key="_find",
         on_change=found,

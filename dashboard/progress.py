@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from dashboard import data
+from dashboard import data, widgets
 from ser_core import jobs
 from ser_core.errors import SerError
 from ser_core.jobs import Status
@@ -54,15 +54,15 @@ def watch(prefix: str) -> None:
                 st.session_state.setdefault("ended", []).append(last_word(job))
         st.rerun(scope="app")
     for word in st.session_state.pop("ended", []):
-        st.toast(word)
+        st.toast(widgets.plain(word))
     for job in active:
         bar, button = st.columns([6, 1], vertical_alignment="center")
-        bar.progress(job.done / job.total if job.total else 0.0, text=describe(job))
+        bar.progress(job.done / job.total if job.total else 0.0, text=widgets.plain(describe(job)))
         if button.button("Stop", key=f"stop {job.id}", disabled=job.state != "running", width="stretch"):
             try:
                 jobs.stop(data.cache(), job.id)
             except SerError as error:
-                st.info(str(error))
+                st.info(widgets.plain(str(error)))
 
 
 def last_word(status: Status) -> str:

@@ -104,7 +104,7 @@ def colour(clips: pd.DataFrame) -> str:
     usable = [name for name in clips.columns if name != "file" and clips[name].notna().any()]
     first = [name for name in (EMOTION, "speaker", "gender", "corpus", "intensity") if name in usable]
     options = first + [name for name in usable if name not in first]
-    return select("colour", "Colour by", options, default=EMOTION, show=lambda name: plain(name.replace("_", " ")))
+    return select("colour", "Colour by", options, default=EMOTION, show=lambda name: name.replace("_", " "))
 
 
 def select(

@@ -7,6 +7,7 @@ Samples of float files that pass ±1 by a little are clipped, as a sound card wo
 import io
 import struct
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
@@ -25,12 +26,19 @@ SILENCE_PEAK: Final = 1e-4
 """-80 dB full scale: a 16-bit file whose largest sample is 3 of 32768."""
 RANGE_PEAK: Final = 4.0
 """A float file above this was saved without scaling (as ±32768, say); there is no honest level for it."""
-VERSION: Final = "mean of channels, soxr HQ, clip to 1"
-"""Part of every embedding's recipe: change it when the samples change."""
+STREAMED_SIZE: Final = 0x7FFF0000
+"""WAV sizes from here on are what programs write that cannot seek back: the true size is not known."""
 
 Problem = Literal[
     "missing", "empty", "not audio", "truncated", "too short", "too long", "silent", "not finite", "out of range"
 ]
+
+
+def version() -> str:
+    """Return all that changes the samples, or which clips are taken: part of every embedding's recipe."""
+    taken = f"{MIN_SECONDS} to {MAX_SECONDS} s, peak {SILENCE_PEAK} to {RANGE_PEAK}"
+    made = f"soxr {metadata.version('soxr')} HQ, libsndfile {soundfile.__libsndfile_version__}"
+    return f"mean of channels, {made}, {taken}"
 
 
 class AudioError(SerError, ValueError):
@@ -164,6 +172,8 @@ def _decode(data: bytes, max_seconds: float) -> tuple[NDArray[np.float32], int]:
             rate = sound.samplerate
             limit = int(max_seconds * rate)
             stated = sound.frames
+            if stated > 2**48:
+                raise AudioError("not audio", "the file does not state its length: save it again as a whole file")
             if stated > limit and sound.format != "MP3":  # without an index, MP3 states no length that can be trusted
                 raise _too_long(f"{stated / rate:.0f} s", max_seconds)
             samples = sound.read(limit + 1, dtype="float32", always_2d=True)
@@ -194,7 +204,8 @@ def _mono(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.fl
         raise AudioError("out of range", f"samples reach {peak:.0f}, expected -1 to 1: saved as float without scaling?")
     mono = samples.mean(axis=1)
     if np.abs(mono).max() < SILENCE_PEAK:
-        raise AudioError("silent", "the clip is silent (no sample above -80 dB of full scale)")
+        cause = "its channels cancel out" if peak >= SILENCE_PEAK else "in every channel"
+        raise AudioError("silent", f"the clip is silent: no sample above -80 dB of full scale ({cause})")
     if rate != wanted:
         mono = soxr.resample(mono, rate, wanted, quality="HQ")
     return np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
@@ -209,6 +220,8 @@ def _check_complete(data: bytes) -> None:
             _check_chunks(data, b"SSND", ">I")
         case b"OggS":
             _check_ogg(data)
+        case b"fLaC":
+            pass  # told by the number of samples that come out
         case _:
             _check_mp3(data)
 
@@ -224,7 +237,7 @@ def _check_chunks(data: bytes, sound_chunk: bytes, size_format: str) -> None:
             held = len(data) - start - 8
             if long_size is not None:
                 size = long_size
-            elif size >= 0x7FFFFFFF:  # written by a program that could not seek back: the size is not known
+            elif size >= STREAMED_SIZE:
                 return
             if size > held:
                 raise AudioError("truncated", f"the header promises {size} bytes of sound, the file holds {held}")
@@ -244,8 +257,11 @@ def _check_ogg(data: bytes) -> None:
 
 
 def _check_mp3(data: bytes) -> None:
-    """Check against the byte count in the Xing/Info header, where the encoder wrote one."""
-    start = next((at for mark in (b"Xing", b"Info") if (at := data.find(mark, 0, 65_536)) >= 0), -1)
+    """Check against the byte count in the Xing/Info header of the first frame, where the encoder wrote one."""
+    frame = 0
+    if data[:3] == b"ID3" and len(data) > 10:  # a tag, whose size is 4 x 7 bits, comes first
+        frame = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
+    start = next((at for mark in (b"Xing", b"Info") if (at := data.find(mark, frame, frame + 64)) >= 0), -1)
     if start < 0 or start + 16 > len(data):
         return
     (flags,) = struct.unpack_from(">I", data, start + 4)

@@ -13,10 +13,12 @@ import os
 import re
 import shutil
 import sqlite3
+import struct
 import time
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +30,13 @@ from ser_core.store import CacheError, VectorStore, database, key, read_json, wr
 
 RACY_NS: Final = 2_000_000_000
 """A file changed this recently may change again within the same tick of its clock: its digest is not remembered."""
+LEFT_SECONDS: Final = 3600
+"""A temporary file this old belongs to no program that still runs."""
+DAMAGED_ZIP: Final = (
+    *(OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, struct.error),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""All that numpy and zipfile say of files that are not what they should be."""
 FILE_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INT, mtime INT, ctime INT, sha TEXT);
 """
@@ -74,15 +83,16 @@ class Cache:
         return store
 
     def stores(self) -> list[VectorStore]:
-        """Return all embedding stores."""
-        return [VectorStore(path.parent) for path in sorted(self.root.glob("embeddings/*/recipe.json"))]
+        """Return all embedding stores whose recipe is sound (one that is not, the next embedding or a sweep mends)."""
+        found = [VectorStore(path.parent) for path in sorted(self.root.glob("embeddings/*/recipe.json"))]
+        return [store for store in found if _sound(store)]
 
     def load_arrays(self, recipe: Mapping[str, Any]) -> dict[str, NDArray[Any]] | None:
         """Return the arrays kept under a recipe; None if there are none, or they are damaged."""
         try:
-            with np.load(self._arrays(recipe), allow_pickle=False) as file:
+            with np.load(io.BytesIO(self._arrays(recipe).read_bytes()), allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
-        except (OSError, ValueError, zipfile.BadZipFile, zlib.error):
+        except DAMAGED_ZIP:
             return None
 
     def store_arrays(self, recipe: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -119,7 +129,8 @@ class Cache:
                             new.append((name, *stat, sha))
                     out.append(sha)
                 if new:
-                    db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", new)
+                    with suppress(sqlite3.OperationalError):  # a cache that cannot be written can still be read
+                        db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", new)
         except sqlite3.OperationalError as error:
             raise CacheError(f"{path}: {error}; is the disk full or the folder write-protected?") from error
         except sqlite3.DatabaseError:  # only a memory of digests: start it anew
@@ -143,10 +154,11 @@ class Cache:
     def verify(self) -> list[str]:
         """Read everything and return one sentence per damaged thing."""
         bad = []
-        for path in sorted(self.root.glob("embeddings/*")):
-            store = VectorStore(path)
-            if not store.recipe or key(store.recipe) != store.key:
-                bad.append(f"{path.name}: recipe.json is missing, damaged or does not belong to this folder")
+        for store in self._folders():
+            if not _sound(store):
+                bad.append(f"{store.folder.name}: recipe.json is missing, damaged or does not belong to this folder")
+            if problem := store.problem():
+                bad.append(f"{store.folder.name}: {problem}")
             bad += store.read(store.known()[0]).damaged
         for path in sorted(self.root.glob("maps/*.npz")):
             recipe = read_json(path.with_suffix(".json"))
@@ -157,31 +169,42 @@ class Cache:
     def sweep(self) -> list[str]:
         """Remove damaged entries and what killed programs left behind; return one sentence per thing removed."""
         done = []
-        for path in [*self.root.glob("**/.*.tmp")]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-            done.append(f"removed the leftover {path.name}")
-        for path in sorted(self.root.glob("embeddings/*")):
-            store = VectorStore(path)
-            if not store.recipe or key(store.recipe) != store.key:
-                shutil.rmtree(path)
-                done.append(f"removed {path.name}: without its recipe nobody knows what it holds")
-                continue
+        for pattern in (".*.tmp", "embeddings/*/.*.tmp", "maps/.*.tmp", "jobs/*/.*.tmp"):
+            for path in self.root.glob(pattern):
+                if time.time() - path.stat().st_mtime < LEFT_SECONDS:
+                    continue  # somebody may be writing it
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+                done.append(f"removed the leftover {path.name}")
+        for store in self._folders():
+            if not _sound(store):
+                continue  # its vectors are good: the next embedding with that encoder writes the recipe again
+            if problem := store.problem():
+                done.append(store.mend(problem))
             shas = store.known()[0]
             kept = store.read(shas)
             store.forget(shas - kept.vectors.keys())
             done += [f"removed: {note}" for note in kept.damaged]
         keys = {store.key for store in self.stores()}
-        for path in sorted(self.root.glob("maps/*.json")):
+        for name in sorted({path.stem for path in self.root.glob("maps/[!.]*.*")}):
+            path = self.root / "maps" / f"{name}.json"
             recipe = read_json(path) or {}
             sources = set(recipe.get("stores", []))
-            if key(recipe) != path.stem or self.load_arrays(recipe) is None or not sources <= keys:
-                path.unlink()
+            if key(recipe) != name or self.load_arrays(recipe) is None or not sources <= keys:
+                path.unlink(missing_ok=True)
                 path.with_suffix(".npz").unlink(missing_ok=True)
-                done.append(f"removed map {path.stem}: damaged, or its embeddings are gone")
+                done.append(f"removed map {name}: damaged, or its embeddings are gone")
         return done
+
+    def _folders(self) -> list[VectorStore]:
+        return [VectorStore(path) for path in sorted(self.root.glob("embeddings/*-*")) if path.is_dir()]
 
     def _arrays(self, recipe: Mapping[str, Any]) -> Path:
         return self.root / "maps" / f"{key(recipe)}.npz"
+
+
+def _sound(store: VectorStore) -> bool:
+    recipe = store.recipe
+    return bool(recipe) and key(recipe) == store.key
 
 
 def _stat(file: Path) -> tuple[int, int, int] | None:

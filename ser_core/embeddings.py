@@ -5,9 +5,9 @@ An embedding is kept as soon as its batch is done, under the encoder's recipe an
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from ser_core import audio, runners
 from ser_core.cache import Cache
+from ser_core.encoders import ENCODERS
 from ser_core.encoders.base import Encoder
 from ser_core.errors import SerError
+from ser_core.runners import Failed
 from ser_core.store import VectorStore
 
 WRITE_SECONDS: Final = 1.0
@@ -138,7 +140,7 @@ def embed(
     CorpusError
         If the folder no longer holds the corpus.
     """
-    store = cache.vectors({**encoder.recipe(), "audio": audio.VERSION})
+    store = cache.vectors(full_recipe(encoder))
     files = [source.root / file for file in source.clips()["file"]]
     digests = cache.digests(files)
     held = store.read(sha for sha in digests if sha)  # reads, and so checks, the vectors: damaged ones are done again
@@ -146,21 +148,50 @@ def embed(
     todo = {sha: file for sha, file in todo.items() if sha not in held.vectors and sha not in held.failures}
     copies = Counter(digests)  # RAVDESS, for one, has the same recording under two names
     n_failed = sum(sha is None or (sha in held.failures and sha not in held.vectors) for sha in digests)
+    damaged = held.damaged
+    del held  # the vectors are read again when all are there
+    passing: dict[str, str] = {}
     report = _Reporter(len(digests), sum(copies[sha] for sha in todo), n_failed, progress)
     outcomes = runners.run(todo, encoder, device=device, workers=workers, batch_seconds=batch_seconds)
     with _Writer(store) as writer, closing(outcomes):
         for sha, outcome in outcomes:
-            writer.add(sha, outcome)
-            report.step(copies[sha], failed=isinstance(outcome, str))
-    return load(source, store, cache=cache, damaged=held.damaged)
+            failed = isinstance(outcome, Failed)
+            if failed and not outcome.lasting:
+                passing[sha] = outcome.reason
+            else:
+                writer.add(sha, outcome)
+            report.step(copies[sha], failed=failed)
+    return load(source, store, cache=cache, damaged=damaged, passing=passing)
 
 
-def load(source: Source, store: VectorStore, *, cache: Cache, damaged: tuple[str, ...] = ()) -> Embeddings:
-    """Return what is kept of a corpus under one encoder recipe; computes nothing."""
+def full_recipe(encoder: Encoder) -> dict[str, Any]:
+    """Return what an encoder's vectors are kept under: its own recipe, and how audio is read.
+
+    Raises
+    ------
+    EncoderError
+        If the encoder cannot be used on this machine.
+    """
+    return {**encoder.recipe(), "audio": audio.version()}
+
+
+def load(
+    source: Source,
+    store: VectorStore,
+    *,
+    cache: Cache,
+    damaged: tuple[str, ...] = (),
+    passing: Mapping[str, str] | None = None,
+) -> Embeddings:
+    """Return what is kept of a corpus under one encoder recipe; computes nothing.
+
+    ``damaged`` and ``passing`` (failures that are not kept, by digest) are what a run has to add.
+    """
     clips = source.clips()
     digests = cache.digests([source.root / file for file in clips["file"]])
     held = store.read(sha for sha in digests if sha)
-    reasons = [held.failures.get(sha) if sha else "the file cannot be read" for sha in digests]
+    known = {**held.failures, **(passing or {})}
+    reasons = [known.get(sha) if sha else "missing: the file cannot be read" for sha in digests]
     has_vector = np.array([sha in held.vectors for sha in digests], bool)
     failed = np.array([reason is not None for reason in reasons], bool) & ~has_vector
     recipe = store.recipe
@@ -177,6 +208,16 @@ def load(source: Source, store: VectorStore, *, cache: Cache, damaged: tuple[str
         failures[["corpus", "file", "reason"]].reset_index(drop=True),
         n_pending=int((~has_vector & ~failed).sum()),
         damaged=(*damaged, *held.damaged),
+    )
+
+
+def take(embeddings: Embeddings, rows: NDArray[np.intp]) -> Embeddings:
+    """Return some of the clips, in the order of ``rows``."""
+    return replace(
+        embeddings,
+        vectors=embeddings.vectors[rows],
+        clips=embeddings.clips.iloc[rows].reset_index(drop=True),
+        digests=tuple(embeddings.digests[row] for row in rows),
     )
 
 
@@ -206,7 +247,7 @@ def coverage(source: Source, *, cache: Cache) -> list[Coverage]:
 
 
 def find_store(sources: Sequence[Source], encoder: str, *, cache: Cache) -> VectorStore:
-    """Return the store in which all these corpora are embedded under an encoder's name or key.
+    """Return the store in which all these corpora are embedded under an encoder's name, alias or key.
 
     Where several recipes of one name fit (another version of a library, say), the last one written.
 
@@ -215,9 +256,10 @@ def find_store(sources: Sequence[Source], encoder: str, *, cache: Cache) -> Vect
     EmbeddingError
         If there is none.
     """
+    names = {encoder, ENCODERS[encoder].name} if encoder in ENCODERS else {encoder}
     candidates: list[VectorStore] | None = None
     for source in sources:
-        stores = [one.store for one in coverage(source, cache=cache) if encoder in {one.encoder, one.store.key}]
+        stores = [one.store for one in coverage(source, cache=cache) if names & {one.encoder, one.store.key}]
         candidates = stores if candidates is None else [store for store in candidates if store in stores]
         if not candidates:
             raise EmbeddingError(
@@ -275,9 +317,9 @@ class _Writer:
     def __exit__(self, *_: object) -> None:
         self._flush()
 
-    def add(self, sha: str, outcome: NDArray[np.float32] | str) -> None:
-        if isinstance(outcome, str):
-            self._failures[sha] = outcome
+    def add(self, sha: str, outcome: NDArray[np.float32] | Failed) -> None:
+        if isinstance(outcome, Failed):
+            self._failures[sha] = outcome.reason
         else:
             self._vectors[sha] = outcome
         if time.monotonic() - self._written > WRITE_SECONDS:

@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ser_core import splits
-from ser_core.embeddings import Embeddings
+from ser_core.corpora.folder import UNKNOWN
+from ser_core.embeddings import Embeddings, take
 from ser_core.errors import SerError
 from ser_core.splits import Fold
 
@@ -62,6 +63,12 @@ def wa(counts: NDArray[np.int64]) -> float:
     return float(np.trace(counts) / counts.sum())
 
 
+def labelled(embeddings: Embeddings) -> Embeddings:
+    """Return the clips whose emotion and speaker are known: one of an unknown speaker may be of a training speaker."""
+    known = ~embeddings.clips[["emotion", "speaker"]].isin([UNKNOWN]).any(axis=1)
+    return take(embeddings, np.flatnonzero(known))
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Predictions of all folds, pooled.
@@ -93,8 +100,8 @@ class Evaluation:
 
     @property
     def speaker_independent(self) -> bool:
-        """Whether no fold has a speaker on both sides."""
-        return not any(len(shared) for shared in self.folds["shared"])
+        """Whether no fold has a speaker, or one and the same recording, on both sides."""
+        return not any(len(shared) for shared in self.folds["shared"]) and not self.folds["same_recordings"].any()
 
     def interval(self, score: Callable[[NDArray[np.int64]], float]) -> tuple[float, float]:
         """Return the 95 % bootstrap interval of a score, resampling speakers (1,000 times, seeded, percentiles)."""
@@ -147,6 +154,9 @@ def cross_validate(
     tested = np.concatenate([fold.test for fold in folds])
     if not np.array_equal(np.sort(tested), np.arange(len(y))):
         raise EvaluationError("every clip must be in the test part of exactly one fold")
+    for number, fold in enumerate(folds, start=1):
+        if len(np.unique(y[fold.train])) < 2:
+            raise EvaluationError(f"the training part of fold {number} has one emotion only: nothing can be learnt")
 
     def run(fold: Fold) -> NDArray[np.intp]:
         fitted = model()
@@ -160,7 +170,7 @@ def cross_validate(
             if progress:
                 progress(done, len(folds))
     speakers = embeddings.clips["speaker"].to_numpy().astype(np.str_)
-    return Evaluation(classes, y, predicted, speakers, splits.table(embeddings.clips, list(folds)))
+    return Evaluation(classes, y, predicted, speakers, splits.table(embeddings.clips, folds, embeddings.digests))
 
 
 def _check(counts: NDArray[np.int64]) -> None:

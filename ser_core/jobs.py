@@ -15,9 +15,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from filelock import FileLock, Timeout
 
@@ -69,12 +69,12 @@ def status(cache: Cache, job: str) -> Status | None:
     raw = read_json(_folder(cache, job) / "status.json")
     if raw is None:
         return None
-    found = Status(**raw)
-    if found.state == "running" and not _locked(cache, job):
-        found = Status(**(read_json(_folder(cache, job) / "status.json") or raw))  # it may have ended just now
-        if found.state == "running":
+    found = _parse(raw)
+    if found and found.state == "running" and not _locked(cache, job):
+        found = _parse(read_json(_folder(cache, job) / "status.json") or raw)  # it may have ended just now
+        if found and found.state == "running":
             return replace(found, state="stopped", message="it ended without a word (killed, or the machine went down)")
-    if found.state == "starting" and time.time() - found.started > STARTING_SECONDS:
+    if found and found.state == "starting" and time.time() - found.started > STARTING_SECONDS:
         return replace(found, state="failed", message=_last_words(cache, job))
     return found
 
@@ -94,6 +94,9 @@ def start(cache: Cache, arguments: Sequence[str], *, title: str) -> str:
         known = status(cache, job)
         if known and known.active:
             return job
+        now = time.time()
+        starting = Status(job, title, list(arguments), "starting", 0, now, now)
+        _write(folder, starting)  # before the process, which then writes its own
         with (folder / "log.txt").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ser_core.cli", *arguments, "--cache", str(cache.root)],
@@ -102,9 +105,7 @@ def start(cache: Cache, arguments: Sequence[str], *, title: str) -> str:
                 stderr=log,
                 start_new_session=True,
             )
-        now = time.time()
-        _write(folder, Status(job, title, list(arguments), "starting", process.pid, now, now))
-    threading.Thread(target=_see_out, args=(cache, job, process), daemon=True).start()
+    threading.Thread(target=_see_out, args=(cache, starting, process), daemon=True).start()
     return job
 
 
@@ -119,7 +120,12 @@ def stop(cache: Cache, job: str) -> None:
     known = status(cache, job)
     if not known or known.state != "running":
         raise JobError("this job is not running")
-    os.kill(known.pid, signal.SIGINT)
+    try:
+        os.kill(known.pid, signal.SIGINT)
+    except ProcessLookupError:
+        raise JobError("this job has just ended") from None
+    except PermissionError:
+        raise JobError("this job was started by another user, who alone can stop it") from None
 
 
 class Running:
@@ -196,12 +202,20 @@ def _locked(cache: Cache, job: str) -> bool:
         return True
 
 
-def _see_out(cache: Cache, job: str, process: subprocess.Popen[bytes]) -> None:
+def _see_out(cache: Cache, starting: Status, process: subprocess.Popen[bytes]) -> None:
     """Wait for a child, so that it leaves no zombie; if it ended before it became a job, say so in its name."""
-    process.wait()
-    known = status(cache, job)
-    if known and known.state == "starting" and known.pid == process.pid:
-        _write(_folder(cache, job), replace(known, state="failed", message=_last_words(cache, job)))
+    failed = process.wait() != 0
+    if status(cache, starting.id) == starting:
+        state: State = "failed" if failed else "done"
+        _write(_folder(cache, starting.id), replace(starting, state=state, message=_last_words(cache, starting.id)))
+
+
+def _parse(raw: dict[str, Any]) -> Status | None:
+    """Return a status, None if it is none (another version of the program may have written it)."""
+    try:
+        return Status(**{field.name: raw[field.name] for field in fields(Status) if field.name in raw})
+    except TypeError:
+        return None
 
 
 def _last_words(cache: Cache, job: str) -> str:

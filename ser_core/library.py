@@ -49,7 +49,10 @@ def add(cache: Cache, kind: str, root: Path, *, name: str | None = None) -> tupl
     CorpusError
         If the kind is unknown, the folder does not hold it, or the name is taken by another folder.
     """
-    root = root.expanduser().absolute()
+    try:
+        root = root.expanduser().absolute()
+    except RuntimeError as error:
+        raise CorpusError(f"{root}: {error}; write the folder out in full") from error
     name = name or (kind if kind in KINDS else root.name.lower())
     located = Located(_card(kind, name), root)
     scan = located.scan()

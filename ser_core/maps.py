@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from typing import Any, Final, cast, get_args
 
 import numpy as np
@@ -15,6 +16,8 @@ from ser_core.geometry.projection import Method, Projection, ProjectionError, Qu
 
 N_NEIGHBOURS: Final = 10
 QUALITY_K: Final = 15
+UMAP: Final = {"n_neighbors": 15, "min_dist": 0.1}
+"""UMAP's own defaults."""
 QUICK_CLIPS: Final = 3000
 SEED: Final = 0
 """The seed that pages draw UMAP maps with; it is part of what they show and of the link."""
@@ -98,8 +101,10 @@ def draw_first(embeddings: Embeddings, *, cache: Cache) -> None:
 def recipe(embeddings: Embeddings, view: View) -> dict[str, Any]:
     """Return what a map is kept under: the embeddings, clip by clip, and the view."""
     digests = caching.key({"digests": list(embeddings.digests)})
+    umap = {"umap": metadata.version("umap-learn"), **UMAP} if view.method == "umap" else {}
     seed = view.seed if view.method == "umap" else None
     return {
+        **umap,
         "version": VERSION,
         "encoder": embeddings.recipe["name"],
         "stores": [caching.key(embeddings.recipe)],
@@ -118,7 +123,7 @@ def quick(embeddings: Embeddings, view: View) -> bool:
 def kept(embeddings: Embeddings, view: View, *, cache: Cache) -> Map | None:
     """Return a map that was computed before, None if there is none."""
     arrays = cache.load_arrays(recipe(embeddings, view))
-    if arrays is None:
+    if arrays is None or not {"coordinates", "neighbours", "distances"} <= arrays.keys():
         return None
     quality = None
     if "overlap" in arrays:
@@ -144,7 +149,7 @@ def draw(
     vectors = embeddings.layer(view.layer)
     progress(0, 3)
     projected = projection.project(
-        vectors, view.method, n_components=view.n_components, scaling=view.scaling, seed=view.seed
+        vectors, view.method, n_components=view.n_components, scaling=view.scaling, seed=view.seed, **UMAP
     )
     progress(1, 3)
     near, far = projection.neighbours(vectors, k=N_NEIGHBOURS, scaling=view.scaling)

@@ -1,7 +1,9 @@
 """How clips reach an encoder: one at a time in threads, or in batches decoded ahead."""
 
+import hashlib
 from collections.abc import Generator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -9,19 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_core import audio
-from ser_core.encoders.base import Encoder, EncoderError, Signal
+from ser_core.encoders.base import ClipError, Encoder, Signal
 
 BATCH_SECONDS: Final = 30.0
 """Seconds of sound in one batch of a network: about 8 clips, best on two cores; halved when memory runs out."""
 
-Outcomes: TypeAlias = Generator[tuple[str, NDArray[np.float32] | str], None, None]
-"""(digest, vector of shape (n_layers, dim)) or (digest, reason of failure)."""
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a clip has no vector. ``lasting``: the clip's own fault, not to be tried again until its file changes."""
+
+    reason: str
+    lasting: bool = True
+
+
+Vector: TypeAlias = NDArray[np.float32]
+"""Shape (n_layers, dim)."""
+Outcomes: TypeAlias = Generator[tuple[str, Vector | Failed], None, None]
+"""Digest of a file, and what came of it."""
 
 
 def run(todo: Mapping[str, Path], encoder: Encoder, *, device: str, workers: int, batch_seconds: float) -> Outcomes:
     """Read and encode files, given by digest; yields in the order in which they are done.
 
-    Closing the generator cancels what has not begun.
+    Closing the generator cancels what has not begun. A file whose content is no longer that of its digest is not used.
+
+    Raises
+    ------
+    EncoderError
+        If the encoder cannot work here and now (its device or checkpoint is not there).
     """
     if encoder.batched:
         return _batched(todo, encoder, device, workers, batch_seconds)
@@ -31,20 +49,22 @@ def run(todo: Mapping[str, Path], encoder: Encoder, *, device: str, workers: int
 def _one_by_one(todo: Mapping[str, Path], encoder: Encoder, device: str, workers: int) -> Outcomes:
     """Run an encoder that takes one clip at a time in threads: its C code lets other threads go on."""
 
-    def work(file: Path) -> NDArray[np.float32] | str:
+    def work(sha: str, file: Path) -> Vector | Failed:
+        signal = _read(sha, file, encoder.sampling_rate)
+        if isinstance(signal, Failed):
+            return signal
         try:
-            signal = audio.read(file, encoder.sampling_rate)
             return _finite(encoder.encode([signal], device=device)[0])
-        except (audio.AudioError, EncoderError) as error:
-            return _reason(error)
+        except ClipError as error:
+            return Failed(str(error))
 
     queue = iter(todo.items())
     with ThreadPoolExecutor(workers) as pool:
-        running: dict[Future[NDArray[np.float32] | str], str] = {}
+        running: dict[Future[Vector | Failed], str] = {}
         try:
             while True:
                 while len(running) < 4 * workers and (item := next(queue, None)):
-                    running[pool.submit(work, item[1])] = item[0]
+                    running[pool.submit(work, *item)] = item[0]
                 if not running:
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -56,12 +76,6 @@ def _one_by_one(todo: Mapping[str, Path], encoder: Encoder, device: str, workers
 def _batched(todo: Mapping[str, Path], encoder: Encoder, device: str, workers: int, batch_seconds: float) -> Outcomes:
     """Run a network on batches of similar length, longest first (memory runs out at once or never), decoded ahead."""
 
-    def decode(file: Path) -> Signal | str:
-        try:
-            return audio.read(file, encoder.sampling_rate)
-        except audio.AudioError as error:
-            return _reason(error)
-
     def seconds(item: tuple[str, Path]) -> float:
         try:
             return audio.inspect(item[1]).seconds
@@ -69,17 +83,20 @@ def _batched(todo: Mapping[str, Path], encoder: Encoder, device: str, workers: i
             return 0.0  # will fail with its reason when it is decoded
 
     with ThreadPoolExecutor(workers) as pool:
+
+        def decode(batch: list[str]) -> list[Future[Signal | Failed]]:
+            return [pool.submit(_read, sha, todo[sha], encoder.sampling_rate) for sha in batch]
+
         lengths = dict(zip(todo, pool.map(seconds, todo.items()), strict=True))
         batches = _cut(sorted(todo, key=lambda sha: -lengths[sha]), lengths, batch_seconds)
-        ahead = [[pool.submit(decode, todo[sha]) for sha in batch] for batch in batches[:2]]
+        ahead = [decode(batch) for batch in batches[:2]]
         try:
             for number, batch in enumerate(batches):
-                if number + 2 < len(batches):
-                    ahead.append([pool.submit(decode, todo[sha]) for sha in batches[number + 2]])
+                ahead += [decode(later) for later in batches[number + 2 : number + 3]]
                 signals: dict[str, Signal] = {}
                 for sha, future in zip(batch, ahead.pop(0), strict=True):
                     signal = future.result()
-                    if isinstance(signal, str):
+                    if isinstance(signal, Failed):
                         yield sha, signal
                     else:
                         signals[sha] = signal
@@ -94,10 +111,10 @@ def _encode(signals: dict[str, Signal], encoder: Encoder, device: str) -> Outcom
         return
     try:
         vectors = encoder.encode(list(signals.values()), device=device)
-    except (MemoryError, EncoderError) as error:
+    except (MemoryError, ClipError) as error:
         if len(signals) == 1:
-            memory = "too long for this machine's memory: cut the clip, or use a smaller encoder"
-            yield next(iter(signals)), memory if isinstance(error, MemoryError) else str(error)
+            memory = Failed("memory ran out: cut the clip, free memory, or use a smaller encoder", lasting=False)
+            yield next(iter(signals)), memory if isinstance(error, MemoryError) else Failed(str(error))
             return
         items = list(signals.items())
         for half in (items[: len(items) // 2], items[len(items) // 2 :]):
@@ -118,11 +135,20 @@ def _cut(shas: list[str], lengths: dict[str, float], batch_seconds: float) -> li
     return batches
 
 
-def _finite(vector: NDArray[np.float32]) -> NDArray[np.float32] | str:
+def _read(sha: str, file: Path, sampling_rate: int) -> Signal | Failed:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        return Failed(f"missing: cannot be read ({error.strerror})", lasting=False)
+    if hashlib.sha256(data).hexdigest() != sha:
+        return Failed("the file was changed meanwhile: embed again", lasting=False)
+    try:
+        return audio.read(data, sampling_rate)
+    except audio.AudioError as error:
+        return Failed(f"{error.problem}: {error.reason}")
+
+
+def _finite(vector: Vector) -> Vector | Failed:
     if np.isfinite(vector).all():
         return vector
-    return f"the encoder gave {int((~np.isfinite(vector)).sum())} values that are not numbers"
-
-
-def _reason(error: audio.AudioError | EncoderError) -> str:
-    return f"{error.problem}: {error.reason}" if isinstance(error, audio.AudioError) else str(error)
+    return Failed(f"the encoder gave {int((~np.isfinite(vector)).sum())} values that are not numbers")

@@ -1,5 +1,6 @@
 """Who is in training and who in test."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +37,13 @@ def by_speaker(clips: pd.DataFrame) -> list[Fold]:
     return [Fold(np.flatnonzero(speakers != name), np.flatnonzero(speakers == name)) for name in names]
 
 
-def table(clips: pd.DataFrame, folds: list[Fold]) -> pd.DataFrame:
+def table(clips: pd.DataFrame, folds: Sequence[Fold], digests: Sequence[str]) -> pd.DataFrame:
     """Return who is where: one row per fold with the speakers and the number of clips of both parts.
 
-    ``shared`` lists speakers in both; only where it is empty in every fold is a result speaker-independent.
+    ``shared`` lists speakers in both, ``same_recordings`` counts test clips whose very file (by ``digests``, one a
+    clip) is in training under another name; only where both are empty is a result speaker-independent.
     """
+    recordings = np.asarray(digests)
     speakers = clips["speaker"].to_numpy()
     rows = []
     for number, fold in enumerate(folds, start=1):
@@ -51,6 +54,7 @@ def table(clips: pd.DataFrame, folds: list[Fold]) -> pd.DataFrame:
                 "test_speakers": sorted(test),
                 "train_speakers": sorted(train),
                 "shared": sorted(train & test),
+                "same_recordings": int(np.isin(recordings[fold.test], recordings[fold.train]).sum()),
                 "n_train": len(fold.train),
                 "n_test": len(fold.test),
             }

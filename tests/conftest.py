@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ser_core import library
 from ser_core.cache import Cache
-from ser_core.encoders.base import EncoderError, Recipe
+from ser_core.encoders.base import ClipError, Recipe
 from ser_core.library import Located
 
 DATA = Path(os.environ.get("SER_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
@@ -61,7 +61,7 @@ class Moments:
     def _one(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         peak = np.abs(x).max()
         if peak > self.loudest:
-            raise EncoderError("too loud for this encoder")
+            raise ClipError("too loud for this encoder")
         numbers = [np.sqrt(np.mean(x**2)), peak, np.mean(np.diff(np.sign(x)) != 0), len(x) / 16_000]
         return np.array([numbers, [2 * number for number in numbers]], np.float32)
 

@@ -117,6 +117,27 @@ def test_a_wav_that_was_streamed_without_a_length_is_whole() -> None:
     assert len(audio.read(bytes(data))) == 8_000
 
 
+def test_a_wav_written_into_a_pipe_is_whole() -> None:
+    data = bytearray(encoded(sine(16_000), 16_000, "WAV", "PCM_16"))
+    at = data.find(b"data") + 4
+    data[at : at + 4] = struct.pack("<I", 0x7FFFF000)
+    assert len(audio.read(bytes(data))) == 8_000
+
+
+def test_words_in_a_flac_file_are_no_mp3_header(tmp_path: Path) -> None:
+    file = tmp_path / "clip.flac"
+    with soundfile.SoundFile(file, "w", 16_000, 1, format="FLAC") as sound:
+        sound.comment = "Info in the booklet, Xing at the door"
+        sound.write(sine(16_000))
+    assert len(audio.read(file)) == 8_000
+
+
+def test_channels_that_cancel_out_are_said_to() -> None:
+    opposite = np.stack([sine(16_000), -sine(16_000)], axis=1)
+    with pytest.raises(AudioError, match="its channels cancel out"):
+        audio.read(encoded(opposite, 16_000, "WAV", "FLOAT"))
+
+
 def test_a_header_that_lies_about_its_length_cannot_fill_the_memory() -> None:
     long = np.zeros(16_000 * 700, np.int16)  # 11 minutes of silence: 22 MB decoded, a few kB as FLAC
     data = encoded(long, 16_000, "FLAC", "PCM_16")

@@ -204,7 +204,13 @@ def test_sweep_removes_damage_and_leftovers_and_nothing_else(cache: Cache, store
     with sqlite3.connect(store.path) as db:
         db.execute("UPDATE vectors SET crc = crc + 1 WHERE sha = ?", (next(iter(written)),))
     db.close()
-    (store.folder / ".left.tmp").write_bytes(b"half")
+    for name, age in (("left", 7200), ("being-written", 0)):
+        (store.folder / f".{name}.tmp").write_bytes(b"half")
+        os.utime(store.folder / f".{name}.tmp", (time.time() - age,) * 2)
+    (cache.root / "notes").mkdir()
+    (cache.root / "notes" / ".mine.tmp").write_bytes(b"nobody else's")
+    os.utime(cache.root / "notes" / ".mine.tmp", (0, 0))
+    (cache.root / "embeddings" / ".DS_Store").write_bytes(b"stray")
     good = {"encoder": "e", "n_clips": 2, "stores": [store.key]}
     orphan = {"encoder": "e", "n_clips": 2, "stores": ["gone"]}
     for recipe in (good, orphan):
@@ -217,6 +223,80 @@ def test_sweep_removes_damage_and_leftovers_and_nothing_else(cache: Cache, store
     assert store.known()[1] == {"f" * 64: "silent"}
     assert cache.load_arrays(good) is not None
     assert cache.load_arrays(orphan) is None
+    assert (store.folder / ".being-written.tmp").exists()
+    assert (cache.root / "notes" / ".mine.tmp").exists()
+
+
+def test_a_lost_recipe_costs_no_vectors(cache: Cache, store: VectorStore) -> None:
+    written = vectors(4)
+    store.write(written, {})
+    (store.folder / "recipe.json").write_text("{")
+    assert cache.stores() == []
+    assert "recipe.json is missing, damaged" in cache.verify()[0]
+    assert cache.sweep() == []
+    assert cache.vectors(RECIPE).read(written).vectors.keys() == written.keys()
+    assert cache.verify() == []
+
+
+def test_random_damage_is_never_worse_than_a_miss(cache: Cache, store: VectorStore) -> None:
+    random = np.random.default_rng(3)
+    written = {f"{number:064d}": random.normal(size=(2, 900)).astype("float32") for number in range(50)}
+    store.write(written, {"f" * 64: "silent: nothing to hear"})
+    whole = store.path.read_bytes()
+    n_lost = 0
+    for _ in range(120):
+        data = bytearray(whole)
+        for at in random.integers(len(data), size=random.integers(1, 40)):
+            data[at] = random.integers(256)
+        store.path.write_bytes(bytes(data))
+        for look in (store.known, cache.ls, lambda: store.read(written)):
+            look()
+        back = store.read(written)
+        assert all(np.array_equal(vector, written[sha]) for sha, vector in back.vectors.items())
+        n_lost += len(written) - len(back.vectors)
+        cache.sweep()
+        assert cache.verify() == []
+        store.write(written, {})
+        assert store.read(written).vectors.keys() == written.keys()
+    assert 0 < n_lost < 60 * 120 // 4
+
+
+def test_mending_keeps_failures(store: VectorStore) -> None:
+    random = np.random.default_rng(0)
+    written = {f"{number:064d}": random.normal(size=(2, 9000)).astype("float32") for number in range(60)}
+    store.write(written, {"f" * 64: "silent: nothing to hear"})
+    whole = store.path.read_bytes()
+    store.path.write_bytes(whole[: len(whole) * 3 // 4])
+    back = store.read([*written, "f" * 64])
+    assert back.failures == {"f" * 64: "silent: nothing to hear"}
+    assert "entries could be saved" in back.damaged[0]
+    assert 30 < len(back.vectors) < 60
+
+
+@pytest.mark.parametrize("damage", ["empty", "flips"])
+def test_a_damaged_map_is_a_miss(cache: Cache, damage: str) -> None:
+    recipe = {"encoder": "e", "n_clips": 2, "stores": []}
+    cache.store_arrays(recipe, {"coordinates": np.arange(60, dtype="float32"), "neighbours": np.arange(9)})
+    path = cache.root / "maps" / f"{key(recipe)}.npz"
+    whole = path.read_bytes()
+    if damage == "empty":
+        path.write_bytes(b"")
+        assert cache.load_arrays(recipe) is None
+        return
+    for bit in range(8 * len(whole)):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(bytes(data))
+        kept = cache.load_arrays(recipe)
+        if kept is not None and "coordinates" in kept:
+            assert np.array_equal(kept["coordinates"], np.arange(60))
+
+
+def test_what_is_kept_may_be_read_by_others(cache: Cache, store: VectorStore) -> None:
+    store.write(vectors(1), {})
+    mask = os.umask(0o022)
+    os.umask(mask)
+    assert (store.folder / "recipe.json").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
 def test_ls_counts(cache: Cache, store: VectorStore) -> None:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -162,7 +163,10 @@ def test_a_folder_of_ones_own(fill: Fill) -> None:
         ("file_name,file\na.wav,x\n", "a column named file is kept for the program"),
         ("file_name\n../secret.wav\n", "line 2: expected a file inside the folder, found '../secret.wav'"),
         ("file_name\na.wav\n/etc/passwd\n", "line 3: expected a file inside the folder, found '/etc/passwd'"),
-        ("file_name\na.wav\na.wav\n", "'a.wav' occurs twice"),
+        ("file_name\na.wav\n./a.wav\n", "'a.wav' occurs twice"),
+        ("file_name, emotion,emotion\na.wav,x,y\n", "the column 'emotion' occurs twice"),
+        ("file_name,corpus\na.wav,x\n", "a column named corpus is kept for the program"),
+        ("file_name\n\0a.wav\n", ""),
         ("file_name,valence\na.wav,high\n", "column valence should hold numbers"),
         ("file_name,recorded_at\na.wav,yesterday\n", "recorded_at should hold dates such as 2026-03-01"),
         ("file_name\nz.wav\n", "found 1 rows but none of their files"),
@@ -173,6 +177,24 @@ def test_a_wrong_metadata_file_is_one_clear_sentence(fill: Fill, csv: str, sente
     with pytest.raises(CorpusError, match=r".*") as caught:
         folder.corpus("mine").scan(own(fill, csv))
     assert sentence in str(caught.value)
+
+
+def test_words_that_look_like_nothing_are_names(fill: Fill) -> None:
+    scan = folder.corpus("mine").scan(own(fill, "file_name,speaker,emotion\n./a.wav,NA,null\nb/c.wav,None,\n"))
+    assert list(scan.clips["speaker"]) == ["NA", "None"]
+    assert list(scan.clips["emotion"]) == ["null", "unknown"]
+
+
+def test_file_names_that_are_not_utf8_are_named(fill: Fill) -> None:
+    root = fill(["wav/03a01Fa.wav"])
+    (root / "wav/03a01Fa.wav").rename(os.fsdecode(os.fsencode(root) + b"/Col\xe8re.wav"))
+    with pytest.raises(CorpusError, match=r"the file name 'Col.udce8re\.wav' is not UTF-8"):
+        emodb.EMODB.scan(root)
+
+
+def test_a_home_that_is_not_there_is_one_sentence(cache: Cache) -> None:
+    with pytest.raises(CorpusError, match="write the folder out in full"):
+        library.add(cache, "emodb", Path("~nobody-here/corpus"))
 
 
 def test_a_folder_without_metadata_says_so(fill: Fill) -> None:

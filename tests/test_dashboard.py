@@ -213,3 +213,10 @@ def test_the_first_page_loads_no_heavy_library(tmp_path):
     command = [sys.executable, "-c", code, str(ROOT / "dashboard" / "app.py")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_link_to_a_map_that_is_not_drawn_offers_to_draw_it(small, monkeypatch):
+    app = opened(small, monkeypatch, corpora="tones", map="umap", dims="3", camera="1,1,1,0,0,0").run()
+    assert not app.exception
+    assert any(button.label.startswith("Draw this map") for button in app.button)
+    assert "1,1,1,0,0,0" in app.query_params["camera"]

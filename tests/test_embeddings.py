@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ser_core import audio, embeddings, library
 from ser_core.cache import Cache
 from ser_core.embeddings import EmbeddingError, Progress
+from ser_core.encoders.base import EncoderError
 from ser_core.library import Located
 
 
@@ -149,8 +150,64 @@ def test_out_of_memory_halves_the_batch_and_goes_on(cache: Cache, mine: Located,
     assert result.vectors == pytest.approx(by_hand(mine), rel=1e-6)
     none = Counting(replace(encoder, version=9), calls, batched=True, memory=0)
     assert set(embeddings.embed(mine, none, cache=cache).failures["reason"]) == {
-        "too long for this machine's memory: cut the clip, or use a smaller encoder"
+        "memory ran out: cut the clip, free memory, or use a smaller encoder"
     }
+    again = Counting(replace(encoder, version=9), calls, batched=True)
+    assert len(embeddings.embed(mine, again, cache=cache).failures) == 0  # what was the machine's fault is tried again
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_an_encoder_that_cannot_work_here_ends_the_run_and_blames_no_clip(
+    cache: Cache, mine: Located, encoder: Any, *, batched: bool
+) -> None:
+    @dataclass(frozen=True)
+    class Elsewhere(type(encoder)):
+        def encode(self, signals: Sequence[NDArray[np.float32]], *, device: str = "auto") -> NDArray[np.float32]:
+            if device == "cuda":
+                raise EncoderError("device 'cuda' is not available here")
+            return super().encode(signals, device=device)
+
+    with pytest.raises(EncoderError, match="'cuda' is not available"):
+        embeddings.embed(mine, Elsewhere(batched=batched), cache=cache, device="cuda")
+    assert len(embeddings.embed(mine, Elsewhere(batched=batched), cache=cache).clips) == 48
+
+
+def test_a_file_changed_during_the_run_never_gets_the_old_name(
+    cache: Cache, mine: Located, encoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = mine.root / mine.clips()["file"][3]
+    before, digests = file.read_bytes(), Cache.digests
+
+    def swapped(self: Cache, files: Sequence[Path]) -> list[str | None]:
+        out = digests(self, files)
+        file.write_bytes(audio.wav_bytes(np.full(8000, 0.5, np.float32)))
+        return out
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Cache, "digests", swapped)
+        result = embeddings.embed(mine, encoder, cache=cache)
+    assert list(result.failures["reason"]) == ["the file was changed meanwhile: embed again"] or result.n_pending == 1
+    file.write_bytes(before)
+    assert embeddings.embed(mine, encoder, cache=cache).vectors == pytest.approx(by_hand(mine), rel=1e-6)
+
+
+def test_a_drive_that_goes_away_is_no_fault_of_the_clip(
+    cache: Cache, mine: Located, encoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = set(mine.clips()["file"][:5])
+    read = Path.read_bytes
+    with monkeypatch.context() as patched:
+
+        def flaky(self: Path) -> bytes:
+            if self.name in gone:
+                raise FileNotFoundError(2, "No such file or directory")
+            return read(self)
+
+        patched.setattr(Path, "read_bytes", flaky)
+        result = embeddings.embed(mine, encoder, cache=cache)
+    assert set(result.failures["file"]) == gone
+    assert result.failures["reason"].str.startswith("missing: cannot be read").all()
+    assert len(embeddings.embed(mine, encoder, cache=cache).failures) == 0
 
 
 def test_one_bad_clip_does_not_take_its_batch_along(cache: Cache, mine: Located, encoder: Any) -> None:
@@ -209,6 +266,12 @@ def test_coverage_and_the_store_by_name(cache: Cache, mine: Located, encoder: An
     (one,) = embeddings.coverage(mine, cache=cache)
     assert (one.encoder, one.n_embedded, one.n_failed, one.n_pending) == ("moments", 47, 0, 1)
     assert embeddings.find_store([mine], one.store.key, cache=cache) == one.store
+
+
+def test_an_alias_finds_what_it_embedded(cache: Cache, mine: Located, encoder: Any) -> None:
+    embeddings.embed(mine, replace(encoder, name="hf:facebook/wav2vec2-base"), cache=cache)
+    store = embeddings.find_store([mine], "wav2vec2-base", cache=cache)
+    assert store == embeddings.find_store([mine], "hf:facebook/wav2vec2-base", cache=cache)
 
 
 def test_joined_corpora_keep_their_speakers_apart(

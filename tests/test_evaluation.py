@@ -93,15 +93,43 @@ def test_a_planted_speaker_is_reported() -> None:
 
 
 def test_nothing_is_learnt_from_the_test_part() -> None:
-    """A test clip moved far away changes its own prediction at most, never those of other folds' scalers."""
+    """Each model sees its training rows as they are, no others, and its own scaler is fitted on them alone."""
+    found, seen = fake(), []
+
+    class Recording:
+        def fit(self, x: np.ndarray, y: np.ndarray) -> "Recording":
+            seen.append(x.copy())
+            self.inner = svm().fit(x, y)
+            return self
+
+        def predict(self, x: np.ndarray) -> np.ndarray:
+            assert self.inner[0].mean_ == pytest.approx(seen[-1].mean(axis=0), rel=1e-5)
+            return self.inner.predict(x)
+
+    folds = splits.by_speaker(found.clips)
+    evaluation.cross_validate(found, 0, model=Recording, folds=folds, workers=1)
+    assert len(seen) == len(folds)
+    for x, fold in zip(seen, folds, strict=True):
+        assert np.array_equal(x, found.layer(0)[fold.train])
+
+
+def test_clips_of_unknown_speakers_or_emotions_are_left_out() -> None:
     found = fake()
-    moved = found.vectors.copy()
-    moved[:8] *= 1e6
-    folds = splits.by_speaker(found.clips)[:1]
-    fitted = svm().fit(found.layer(0)[folds[0].train], np.zeros(32) + np.arange(32) % 2)
-    assert np.abs(fitted[0].mean_).max() < 100
-    result = run(replace(found, vectors=moved))
-    assert len(result.predicted) == 40
+    clips = found.clips.copy()
+    clips.loc[[0, 1], "speaker"] = "unknown"
+    clips.loc[[1, 2, 3], "emotion"] = "unknown"
+    left = evaluation.labelled(replace(found, clips=clips))
+    assert len(left.clips) == 36
+    assert np.array_equal(left.vectors, found.vectors[4:])
+    assert left.digests == found.digests[4:]
+
+
+def test_one_recording_under_two_speakers_is_reported() -> None:
+    found = fake()
+    twin = replace(found, digests=(found.digests[-1], *found.digests[1:]))
+    result = run(twin)
+    assert list(result.folds["same_recordings"]) == [1, 0, 0, 0, 1]
+    assert not result.speaker_independent
 
 
 def test_shuffled_labels_stay_at_chance() -> None:
@@ -134,5 +162,8 @@ def test_what_cannot_be_evaluated_is_one_sentence() -> None:
         splits.by_speaker(found.clips.assign(speaker="s0"))
     with pytest.raises(EvaluationError, match="needs two emotions or more, found joy"):
         run(replace(found, clips=found.clips.assign(emotion="joy")))
+    lopsided = found.clips.assign(emotion=np.where(found.clips["speaker"] == "s0", "joy", "fear"))
+    with pytest.raises(EvaluationError, match="training part of fold 1 has one emotion only"):
+        run(replace(found, clips=lopsided))
     with pytest.raises(EvaluationError, match="exactly one fold"):
         evaluation.cross_validate(found, 0, model=svm, folds=splits.by_speaker(found.clips)[1:])

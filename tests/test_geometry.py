@@ -27,6 +27,15 @@ def test_pca_against_scikit_learn(n: int, dim: int, scaling: str) -> None:
     assert ours.explained_variance == pytest.approx(share, abs=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_axes_that_the_data_do_not_have_are_zero(seed: int) -> None:
+    three = projection.project(cloud(3, 88, seed), "pca", n_components=3, scaling="standard", seed=0)
+    assert np.isfinite(three.coordinates).all()
+    assert three.coordinates[:, 2] == pytest.approx(0, abs=1e-3)  # three points lie in a plane
+    same = projection.project(np.ones((5, 88), np.float32), "pca", n_components=2, scaling="centre", seed=0)
+    assert (same.coordinates == 0).all()
+
+
 def test_scaling_against_scikit_learn_and_constant_columns() -> None:
     x = cloud(12, 4)
     x[:, 2] = 7.3

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, progress
+from dashboard import data, progress, widgets
 from ser_core.corpora import KINDS
 from ser_core.corpora.folder import LAYOUT
 from ser_core.errors import SerError
@@ -67,7 +67,7 @@ def embed(corpora: list[Located]) -> None:
                 data.start_embedding(name, f"hf:{folder.strip()}")
                 st.rerun()
             except SerError as error:
-                st.error(str(error))
+                st.error(widgets.plain(str(error)))
 
 
 def add() -> None:
@@ -85,7 +85,7 @@ def add() -> None:
             with st.spinner("Looking into the folder …"):
                 located, scan = data.add_corpus(kind, Path(path), name.strip() or None)
         except SerError as error:
-            st.error(str(error))
+            st.error(widgets.plain(str(error)))
             return
         st.session_state["inspect"] = located.name
         n_speakers = len(scan.by_speaker)
@@ -105,13 +105,14 @@ def inspect(corpora: list[Located]) -> None:
         with st.spinner("Looking into the folder …"):
             scan = data.scan(name)
     except SerError as error:
-        st.error(str(error))
+        st.error(widgets.plain(str(error)))
         return
     of = f" of {scan.expected:,}" if scan.expected else ""
     st.text(f"{len(scan.clips):,}{of} clips, {len(scan.by_speaker)} speakers, in {scan.root}")
     st.text(located.corpus.citation)
-    counts = pd.crosstab(scan.clips["speaker"], scan.clips["emotion"], margins=True, margins_name="all")
-    st.dataframe(counts, height="content")
+    counts = pd.crosstab(scan.clips["speaker"], scan.clips["emotion"])
+    counts = pd.concat([counts, counts.sum().to_frame("all speakers").T])
+    st.dataframe(counts.assign(**{"all emotions": counts.sum(axis=1)}), height="content")
     problems = pd.DataFrame(
         [("missing", file, "the complete corpus has it") for file in scan.missing]
         + [("cannot be read", *one) for one in scan.unreadable]
@@ -126,29 +127,37 @@ def inspect(corpora: list[Located]) -> None:
         st.text("Nothing is missing, unreadable or left out, and no clip has failed.")
 
 
-st.subheader("Data", anchor=False)
-st.markdown(
-    "The corpora on this machine, and the embeddings computed from them. "
-    "Counts are of files as found; a label is the corpus's own word, not a claim about what a speaker felt."
-)
-if note := st.session_state.pop("added", None):
-    st.success(note)
-everything = data.corpora()
-progress.watch("")
-if everything:
-    corpora_table(everything)
-    st.markdown("##### Compute embeddings")
-    embed(everything)
-else:
-    st.info("No corpus yet. Add a folder below, or make the synthetic demo corpora with `make demo` in a terminal.")
-st.markdown("##### Add a corpus")
-add()
-if everything:
-    st.markdown("##### Look into a corpus")
-    inspect(everything)
-ended = [job for job in data.jobs() if not job.active]
-if ended:
-    with st.expander("What ran lately"):
-        for job in ended[:20]:
-            st.text(progress.last_word(job))
-kept()
+def main() -> None:
+    """Draw the page."""
+    st.subheader("Data", anchor=False)
+    st.markdown(
+        "The corpora on this machine, and the embeddings computed from them. "
+        "Counts are of files as found; a label is the corpus's own word, not a claim about what a speaker felt."
+    )
+    if note := st.session_state.pop("added", None):
+        st.success(widgets.plain(note))
+    everything = data.corpora()
+    progress.watch("")
+    if everything:
+        corpora_table(everything)
+        st.markdown("##### Compute embeddings")
+        embed(everything)
+    else:
+        st.info("No corpus yet. Add a folder below, or make the synthetic demo corpora with `make demo` in a terminal.")
+    st.markdown("##### Add a corpus")
+    add()
+    if everything:
+        st.markdown("##### Look into a corpus")
+        inspect(everything)
+    ended = [job for job in data.jobs() if not job.active]
+    if ended:
+        with st.expander("What ran lately"):
+            for job in ended[:20]:
+                st.text(progress.last_word(job))
+    kept()
+
+
+try:
+    main()
+except SerError as error:  # a damaged list of corpora, say: one sentence, and the navigation stays
+    st.error(widgets.plain(str(error)))

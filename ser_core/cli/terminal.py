@@ -1,6 +1,7 @@
 """What every command of `ser` shares: options, errors as one sentence, tables, a progress bar, being a job."""
 
 import json
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,10 +32,13 @@ def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., Any]], Ca
         def answered(**arguments: Any) -> None:
             try:
                 function(**arguments)
-            except SerError as error:
+            except (SerError, OSError, sqlite3.Error) as error:
+                sentence = str(error)
+                if not isinstance(error, SerError):  # a disk that is full, a folder that may not be read or written
+                    sentence = f"the machine says: {error}; is the disk full, or is a folder not yours to use?"
                 if arguments.get("as_json"):
-                    print_json({"error": str(error)})
-                ERR.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+                    print_json({"error": sentence})
+                ERR.print(f"Error: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
                 raise typer.Exit(1) from None
             except KeyboardInterrupt:
                 ERR.print("Stopped. What was done is kept; the same command goes on from there.")

@@ -38,7 +38,7 @@ def embed(
     from ser_core.encoders import encoder as find
 
     kept, located, found = where(cache), library.get(where(cache), corpus), find(encoder)
-    with job(kept, ["embed", corpus, encoder], f"{corpus} · {encoder}") as report:
+    with job(kept, ["embed", corpus, found.name], f"{corpus} · {found.name}") as report:
         result = embeddings.embed(
             located, found, cache=kept, device=device, workers=workers, progress=lambda now: report(**asdict(now))
         )
@@ -57,12 +57,13 @@ def embed(
     }
     if as_json:
         print_json(summary)
-        return
+        raise typer.Exit(0 if len(result.clips) else 1)
     typer.echo(
         f"{len(result.clips)} clips embedded, {len(result.layers)} layers of {result.recipe['dim']} numbers each."
     )
     for failure in summary["failures"]:
         typer.echo(f"failed: {failure['file']}: {failure['reason']}")
+    raise typer.Exit(0 if len(result.clips) else 1)
 
 
 @command(app, "project")
@@ -81,7 +82,7 @@ def project(
     from ser_core import embeddings, maps
 
     kept = where(cache)
-    parts = [library.get(kept, name) for name in corpora.split(",")]
+    parts = [library.get(kept, name) for name in dict.fromkeys(corpora.split(","))]
     store = embeddings.find_store(parts, encoder, cache=kept)
     loaded = embeddings.join([embeddings.load(part, store, cache=kept) for part in parts])
     view = maps.view(loaded, layer=layer, method=method, n_components=dimensions, scaling=scaling, seed=seed)
@@ -126,14 +127,16 @@ def evaluate(
     from ser_core.models.svm import svm
 
     kept, located = where(cache), library.get(where(cache), corpus)
-    with job(kept, ["embed", corpus, encoder], f"{corpus} · {encoder}") as report:
-        found = embeddings.embed(located, find(encoder), cache=kept, progress=lambda now: report(**asdict(now)))
-    with job(kept, ["evaluate", corpus, encoder, model, folds, str(layer)], "leaving speakers out") as report:
+    chosen = find(encoder)
+    with job(kept, ["embed", corpus, chosen.name], f"{corpus} · {chosen.name}") as report:
+        found = embeddings.embed(located, chosen, cache=kept, progress=lambda now: report(**asdict(now)))
+    clips = evaluation.labelled(found)
+    with job(kept, ["evaluate", corpus, chosen.name, model, folds, str(layer)], "leaving speakers out") as report:
         result = evaluation.cross_validate(
-            found,
+            clips,
             layer,
             model=svm,
-            folds=splits.by_speaker(found.clips),
+            folds=splits.by_speaker(clips.clips),
             class_order=located.corpus.emotions,
             progress=report,
         )
@@ -148,6 +151,7 @@ def evaluate(
         "wa_95": result.interval(evaluation.wa),
         "n_clips": len(result.truth),
         "n_failed": len(found.failures),
+        "n_left_out": len(found.clips) - len(clips.clips),
         "speaker_independent": result.speaker_independent,
         "classes": list(result.classes),
         "confusion": result.confusion.tolist(),
@@ -160,7 +164,8 @@ def evaluate(
         low, high = summary[f"{name}_95"]
         typer.echo(f"{name.upper()} {summary[name]:.4f}  (95 % interval {low:.3f} to {high:.3f}, resampling speakers)")
     words = "no speaker is in training and test at once" if result.speaker_independent else "speakers are shared"
-    typer.echo(f"{len(result.truth)} clips; {words}")
+    left = f", {summary['n_left_out']} left out: emotion or speaker unknown" if summary["n_left_out"] else ""
+    typer.echo(f"{len(result.truth)} clips{left}; {words}")
     rows = [
         (row["fold"], ", ".join(row["test_speakers"]), len(row["train_speakers"]), row["n_train"], row["n_test"])
         for row in summary["folds"]

@@ -123,10 +123,13 @@ class Corpus:
         return Scan(root, _table(listing.rows), self.n_clips, listing.missing, tuple(unreadable), listing.left_out)
 
     def _parse(self, root: Path) -> Listing:
-        if not root.is_dir():
-            found = "a file" if root.exists() else "nothing there"
-            raise CorpusError(f"{root}: expected a folder with {self.title}, found {found}")
-        return self.parse(root)
+        try:
+            if not root.is_dir():
+                found = "a file" if root.exists() else "nothing there"
+                raise CorpusError(f"{root}: expected a folder with {self.title}, found {found}")
+            return self.parse(root)
+        except OSError as error:
+            raise CorpusError(f"{root}: cannot be read ({error.strerror}); is the folder yours to open?") from error
 
 
 def audio_files(root: Path) -> list[Path]:
@@ -143,6 +146,13 @@ def audio_files(root: Path) -> list[Path]:
             raise CorpusError(f"{root}: more than {MOST_FILES:,} files; name the corpus's own folder")
         if path.suffix.lower() in AUDIO_SUFFIXES and not any(p.startswith(".") for p in path.relative_to(root).parts):
             found.append(path)
+    for path in found:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise CorpusError(
+                f"{root}: the file name {path.name!a} is not UTF-8; rename such files (for example with convmv)"
+            ) from None
     return sorted(found)
 
 

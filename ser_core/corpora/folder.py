@@ -4,6 +4,8 @@
 valence, arousal, dominance, recorded_at; other columns come along. What is not given is "unknown", never guessed.
 """
 
+import csv
+import io
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -60,15 +62,20 @@ def _read(root: Path) -> pd.DataFrame:
     if not file.is_file():
         raise CorpusError(f"{root}: expected {LAYOUT}, found no metadata.csv ({len(audio_files(root))} audio files)")
     try:
-        table = pd.read_csv(file, dtype=str, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        text = file.read_text("utf-8-sig")
+        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, na_values=[""], index_col=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{file}: expected a UTF-8 table, commas between columns ({error})") from error
     table.columns = table.columns.str.strip()
+    heads = next(csv.reader(text.splitlines()), [])
+    twice = sorted({head.strip() for head in heads if [one.strip() for one in heads].count(head.strip()) > 1})
+    if twice:
+        raise CorpusError(f"{file}: the column {twice[0]!r} occurs twice; every column has one name")
     if "file_name" not in table.columns:
         raise CorpusError(f"{file}: expected a column file_name, found {', '.join(table.columns)}")
-    if "file" in table.columns:
-        raise CorpusError(f"{file}: a column named file is kept for the program; rename it")
-    table["file_name"] = table["file_name"].fillna("").str.strip().str.replace("\\", "/")
+    if taken := {"file", "corpus"} & set(table.columns):
+        raise CorpusError(f"{file}: a column named {min(taken)} is kept for the program; rename it")
+    table["file_name"] = table["file_name"].fillna("").str.strip().str.replace("\\", "/").map(_tidy)
     for line, name in enumerate(table["file_name"], start=2):
         path = PurePosixPath(name)
         if not name or path.is_absolute() or ".." in path.parts:
@@ -77,6 +84,10 @@ def _read(root: Path) -> pd.DataFrame:
     if len(repeated):
         raise CorpusError(f"{file}: {repeated.iloc[0]!r} occurs twice; every clip has one row")
     return _typed(table, file)
+
+
+def _tidy(name: str) -> str:
+    return PurePosixPath(name).as_posix() if name else name
 
 
 def _typed(table: pd.DataFrame, file: Path) -> pd.DataFrame:

@@ -16,7 +16,11 @@ Recipe: TypeAlias = dict[str, str | int | float | bool | list[str] | None]
 
 
 class EncoderError(SerError, ValueError):
-    """An encoder cannot be used here, or cannot encode a clip; the message says why and what to do."""
+    """An encoder cannot be used here; the message says why and what to do."""
+
+
+class ClipError(EncoderError):
+    """One clip cannot be encoded, whatever the machine: too short for the encoder, say. Others are not concerned."""
 
 
 class Encoder(Protocol):
@@ -66,5 +70,13 @@ class Encoder(Protocol):
         ...
 
     def encode(self, signals: Sequence[Signal], *, device: str = "auto") -> NDArray[np.float32]:
-        """Encode clips; shape (n_clips, n_layers, dim)."""
+        """Encode clips; shape (n_clips, n_layers, dim).
+
+        Raises
+        ------
+        ClipError
+            If one of the clips cannot be encoded; the failure is kept, and not tried again.
+        EncoderError
+            If the encoder cannot work here and now; this ends the run.
+        """
         ...

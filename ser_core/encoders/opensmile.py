@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_core.encoders.base import EncoderError, Recipe, Signal
+from ser_core.encoders.base import ClipError, Recipe, Signal
 
 if TYPE_CHECKING:
     from opensmile import Smile
@@ -74,6 +74,7 @@ class OpenSmile:
             "sampling_rate": SAMPLING_RATE,
             "dim": self.dim,
             "layers": ["functionals"],
+            "version": 1,
             "opensmile": version("opensmile"),
         }
 
@@ -97,7 +98,7 @@ class OpenSmile:
 
         Raises
         ------
-        EncoderError
+        ClipError
             If a clip is too short for openSMILE, or comes out with a value that is not finite.
         """
         vectors = np.empty((len(signals), 1, self.dim), np.float32)
@@ -108,16 +109,16 @@ class OpenSmile:
     def _functionals(self, signal: Signal) -> NDArray[np.float32]:
         # Asked beforehand, for openSMILE answers a short clip with NaN and a warning, which no thread can catch alone.
         if len(signal) < self.shortest:
-            raise EncoderError(
+            raise ClipError(
                 f"clip too short for openSMILE's {self.feature_set}: {len(signal) / SAMPLING_RATE:.3f} s, "
                 f"expected {self.shortest / SAMPLING_RATE:.3f} s or more"
             )
         if not np.isfinite(signal).all():
-            raise EncoderError("clip holds samples that are not finite, expected samples in [-1, 1]")
+            raise ClipError("clip holds samples that are not finite, expected samples in [-1, 1]")
         clipped = np.clip(np.asarray(signal, np.float32), np.float32(-1), LOUDEST)
         values = _smile(self.feature_set)(clipped, SAMPLING_RATE)[0, :, 0]
         if not np.isfinite(values).all():  # what another version of openSMILE says of a clip that it finds too short
-            raise EncoderError(f"openSMILE's {self.feature_set} gave no finite values for {len(signal)} samples")
+            raise ClipError(f"openSMILE's {self.feature_set} gave no finite values for {len(signal)} samples")
         return values
 
 

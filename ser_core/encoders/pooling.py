@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_core.encoders.base import EncoderError, Signal
+from ser_core.encoders.base import ClipError, Signal
 from ser_core.encoders.checkpoints import SAMPLING_RATE, Checkpoint
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def pool_clips(model: Any, found: Checkpoint, signals: Sequence[Signal]) -> "tor
 
     Raises
     ------
-    EncoderError
+    ClipError
         If a clip is too short to fill one frame.
     """
     import torch
@@ -49,7 +49,7 @@ def pool_clips(model: Any, found: Checkpoint, signals: Sequence[Signal]) -> "tor
     )
     for signal in signals:
         if len(signal) < shortest:
-            raise EncoderError(f"clip too short for {found.family}: {len(signal)} samples, expected {shortest} or more")
+            raise ClipError(f"clip too short for {found.family}: {len(signal)} samples, expected {shortest} or more")
     frames = [model.feature_extractor(_input(signal, model, found)[None])[0].T for signal in signals]
     lengths = torch.tensor([len(clip) for clip in frames], device=model.device)
     hidden = model.feature_projection(torch.nn.utils.rnn.pad_sequence(frames, batch_first=True))

@@ -13,7 +13,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_core.encoders.base import EncoderError, Recipe, Signal
+from ser_core.encoders.base import ClipError, Recipe, Signal
 
 SAMPLING_RATE = 16_000  # Hz
 FRAME = 1024  # samples, 64 ms
@@ -72,6 +72,7 @@ class _Statistics(ABC):
             "sampling_rate": SAMPLING_RATE,
             "dim": len(self.feature_names()),
             "layers": ["statistics"],
+            "version": 1,
             "librosa": version("librosa"),
         }
 
@@ -96,15 +97,15 @@ class _Statistics(ABC):
 
         Raises
         ------
-        EncoderError
+        ClipError
             If a clip is shorter than 0.1 s or holds samples that are not finite.
         """
         vectors = np.empty((len(signals), 1, len(self.feature_names())), np.float32)
         for vector, signal in zip(vectors, signals, strict=True):
             if len(signal) < SHORTEST:
-                raise EncoderError(f"clip too short: {len(signal) / SAMPLING_RATE:.3f} s, expected 0.1 s or more")
+                raise ClipError(f"clip too short: {len(signal) / SAMPLING_RATE:.3f} s, expected 0.1 s or more")
             if not np.isfinite(signal).all():
-                raise EncoderError("clip holds samples that are not finite, expected samples in [-1, 1]")
+                raise ClipError("clip holds samples that are not finite, expected samples in [-1, 1]")
             whole, blocks = self._measure(np.asarray(signal, np.float32))
             frames = np.concatenate(blocks)
             vector[0] = np.concatenate([whole, frames.mean(1), frames.std(1)])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_core.encoders import checkpoints, pooling
-from ser_core.encoders.base import EncoderError, Recipe, Signal
+from ser_core.encoders.base import ClipError, EncoderError, Recipe, Signal
 
 DTYPES = ("float32", "float16", "bfloat16")
 _busy = threading.Lock()  # one model in memory and one forward at a time
@@ -133,7 +133,9 @@ class Transformer:
             "sampling_rate": checkpoints.SAMPLING_RATE,
             "dim": found.dim,
             "layers": [str(layer) for layer in range(found.blocks + 1)],
+            "version": 1,
             "transformers": version("transformers"),
+            "torch": version("torch"),
         }
 
     def fetch(self) -> None:
@@ -173,7 +175,7 @@ class Transformer:
         vectors = np.empty((len(signals), found.blocks + 1, found.dim), np.float32)
         for signal in signals:
             if not (len(signal) and np.isfinite(signal).all()):
-                raise EncoderError("clip is empty or holds samples that are not finite, expected samples in [-1, 1]")
+                raise ClipError("clip is empty or holds samples that are not finite, expected samples in [-1, 1]")
         if not len(signals):
             return vectors
         import torch

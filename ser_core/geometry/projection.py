@@ -166,7 +166,9 @@ def _pca(x: NDArray[np.float64], n_components: int) -> Projection:
         variances, axes = _largest(x.T @ x, n_kept)
     else:  # fewer clips than dimensions: the same axes from the smaller matrix of products between clips
         variances, between = _largest(x @ x.T, n_kept)
-        axes = x.T @ between / np.sqrt(np.maximum(variances, np.finfo(float).tiny))
+        real = variances > variances[0] * max(x.shape) * np.finfo(float).eps  # the rest is rounding: no such axis
+        variances = np.where(real, variances, 0.0)
+        axes = x.T @ between / np.where(real, np.sqrt(variances), np.inf)
     axes = axes[:, :n_components]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n_components)])
     total = np.square(x).sum()
