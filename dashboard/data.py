@@ -12,14 +12,14 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from ser_core import audio, embeddings, library, maps
+from ser_core import audio, catalogue, embeddings, maps
 from ser_core import jobs as running
 from ser_core.cache import Cache, Entry
+from ser_core.catalogue import Located
 from ser_core.corpora import CorpusError, Scan
 from ser_core.embeddings import Coverage, Embeddings
 from ser_core.encoders.base import EncoderError
 from ser_core.jobs import Status
-from ser_core.library import Located
 from ser_core.maps import Map, View
 from ser_core.store import VectorStore, key
 
@@ -34,7 +34,7 @@ def cache() -> Cache:
 
 def corpora() -> list[Located]:
     """Return the corpora that were added."""
-    return library.ls(cache())
+    return catalogue.ls(cache())
 
 
 def coverage(corpus: str) -> list[Coverage]:
@@ -127,7 +127,7 @@ def encoders() -> list[EncoderCard]:
 
 def add_corpus(kind: str, root: Path, name: str | None) -> tuple[Located, Scan]:
     """Look into a folder and add it."""
-    return library.add(cache(), kind, root, name=name)
+    return catalogue.add(cache(), kind, root, name=name)
 
 
 def scan(corpus: str) -> Scan:
@@ -155,7 +155,7 @@ def failures(corpus: str) -> list[tuple[str, tuple[str, str]]]:
 
 def forget_corpus(corpus: str) -> None:
     """Take a corpus off the list; its files and embeddings stay."""
-    library.remove(cache(), corpus)
+    catalogue.remove(cache(), corpus)
 
 
 def kept() -> list[Entry]:
@@ -170,25 +170,25 @@ def _kept(root: str, written: float) -> list[Entry]:
 
 @st.cache_resource(max_entries=16, ttl=REFRESH_SECONDS, show_spinner=False)
 def _clips(root: str, corpus: str, written: float) -> pd.DataFrame:
-    return library.get(Cache(Path(root)), corpus).clips()
+    return catalogue.get(Cache(Path(root)), corpus).clips()
 
 
 @st.cache_resource(max_entries=16, ttl=REFRESH_SECONDS, show_spinner=False)
 def _scan(root: str, corpus: str, written: float) -> Scan:
-    return library.get(Cache(Path(root)), corpus).scan()
+    return catalogue.get(Cache(Path(root)), corpus).scan()
 
 
 @st.cache_resource(max_entries=16, ttl=REFRESH_SECONDS, show_spinner=False)
 def _coverage(root: str, corpus: str, written: float) -> list[Coverage]:
     where = Cache(Path(root))
-    return embeddings.coverage(library.get(where, corpus), cache=where)
+    return embeddings.coverage(catalogue.get(where, corpus), cache=where)
 
 
 @st.cache_resource(max_entries=4, ttl=REFRESH_SECONDS, show_spinner="Opening embeddings …")
 def _embedded(root: str, names: tuple[str, ...], folder: str, written: float) -> Embeddings:
     where = Cache(Path(root))
     store = VectorStore(Path(folder))
-    return embeddings.join([embeddings.load(library.get(where, name), store, cache=where) for name in names])
+    return embeddings.join([embeddings.load(catalogue.get(where, name), store, cache=where) for name in names])
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -9,8 +9,8 @@ import streamlit as st
 
 from dashboard import data, links
 from ser_core import maps
+from ser_core.catalogue import Located
 from ser_core.embeddings import Coverage, Embeddings
-from ser_core.library import Located
 from ser_core.maps import View
 from ser_core.plots.colours import EMOTION
 

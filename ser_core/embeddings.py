@@ -28,7 +28,7 @@ WRITE_SECONDS: Final = 1.0
 
 
 class Source(Protocol):
-    """A corpus and its folder (`ser_core.library.Located`)."""
+    """A corpus and its folder (`ser_core.catalogue.Located`)."""
 
     @property
     def name(self) -> str:

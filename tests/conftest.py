@@ -11,10 +11,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from ser_core import library
+from ser_core import catalogue
 from ser_core.cache import Cache
+from ser_core.catalogue import Located
 from ser_core.encoders.base import ClipError, Recipe
-from ser_core.library import Located
 
 DATA = Path(os.environ.get("SER_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
 
@@ -47,7 +47,6 @@ class Moments:
     title: str = "Moments (tests)"
     sampling_rate: int = 16_000
     batched: bool = False
-    handcrafted: bool = True
 
     def missing(self) -> str | None:
         return None
@@ -101,4 +100,4 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def mine(cache: Cache, make_folder: Callable[..., Path]) -> Located:
-    return library.add(cache, "folder", make_folder(), name="mine")[0]
+    return catalogue.add(cache, "folder", make_folder(), name="mine")[0]

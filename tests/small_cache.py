@@ -12,7 +12,7 @@ import pandas as pd
 import soundfile
 from numpy.typing import NDArray
 
-from ser_core import embeddings, library
+from ser_core import catalogue, embeddings
 from ser_core.cache import Cache
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$"
@@ -28,13 +28,12 @@ class Bands:
     title: str = "Energy in octaves (6)"
     sampling_rate: int = RATE
     batched: bool = False
-    handcrafted: bool = True
 
     def missing(self) -> str | None:
         return None
 
     def recipe(self) -> dict[str, object]:
-        return {"name": self.name, "dim": 6, "layers": ["log", "root"], "sampling_rate": RATE, "handcrafted": True}
+        return {"name": self.name, "dim": 6, "layers": ["log", "root"], "sampling_rate": RATE}
 
     def encode(self, signals: Sequence[NDArray[np.float32]], *, device: str = "auto") -> NDArray[np.float32]:
         out = []
@@ -59,7 +58,7 @@ def make(folder: Path, *, name: str = "tones", n_takes: int = 5) -> Path:
                 soundfile.write(sounds / file, _tone(pitch, random), RATE, subtype="PCM_16")
                 rows.append(_row(file, emotion, speaker, take))
     pd.DataFrame(rows).to_csv(sounds / "metadata.csv", index=False)
-    located, _ = library.add(cache, "folder", sounds, name=name)
+    located, _ = catalogue.add(cache, "folder", sounds, name=name)
     embeddings.embed(located, Bands(), cache=cache)
     return cache.root
 

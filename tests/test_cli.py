@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_core import library
+from ser_core import catalogue
 from ser_core.cache import Cache
-from ser_core.library import Located
+from ser_core.catalogue import Located
 
 
 def ser(cache: Cache, *arguments: object, timeout: float = 300) -> subprocess.CompletedProcess[str]:
@@ -66,7 +66,7 @@ except SystemExit as done:
 
 
 def test_the_main_job_from_an_empty_folder(cache: Cache, mine: Located) -> None:
-    library.remove(cache, "mine")
+    catalogue.remove(cache, "mine")
     added = answer(cache, "corpora", "add", "folder", mine.root, "--name", "study")
     assert (added["name"], added["n_clips"], added["by_emotion"]) == (
         "study",
@@ -138,7 +138,7 @@ def test_ctrl_c_leaves_a_usable_cache(cache: Cache, tmp_path: Path) -> None:
     for number in range(60):
         soundfile.write(root / f"{number}.wav", random.normal(size=80_000) * 0.1, 16_000)
     (root / "metadata.csv").write_text("file_name\n" + "".join(f"{number}.wav\n" for number in range(60)))
-    library.add(cache, "folder", root, name="long")
+    catalogue.add(cache, "folder", root, name="long")
     arguments = [sys.executable, "-m", "ser_core.cli", "embed", "long", "egemaps", "--cache", str(cache.root)]
     run = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "80"})
     n_kept = 0
@@ -171,7 +171,7 @@ def test_a_damaged_cache_is_found_and_swept(cache: Cache, mine: Located) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize(("encoder", "uar"), [("compare_2016", 0.7708), ("egemaps", 0.6570)])
 def test_published_figures_on_emodb(cache: Cache, data: Path, encoder: str, uar: float) -> None:
-    library.add(cache, "emodb", data / "emodb")
+    catalogue.add(cache, "emodb", data / "emodb")
     scored = answer(cache, "evaluate", "emodb", "--encoder", encoder, "--model", "svm", "--folds", "speaker")
     assert scored["uar"] == pytest.approx(uar, abs=0.0005)
     assert (scored["n_clips"], len(scored["folds"]), scored["speaker_independent"]) == (535, 10, True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_core import audio, library
+from ser_core import audio, catalogue
 from ser_core.cache import Cache
 from ser_core.corpora import KINDS, CorpusError, cafe, emodb, folder, ravdess
 from ser_core.corpora.base import COLUMNS
@@ -194,7 +194,7 @@ def test_file_names_that_are_not_utf8_are_named(fill: Fill) -> None:
 
 def test_a_home_that_is_not_there_is_one_sentence(cache: Cache) -> None:
     with pytest.raises(CorpusError, match="write the folder out in full"):
-        library.add(cache, "emodb", Path("~nobody-here/corpus"))
+        catalogue.add(cache, "emodb", Path("~nobody-here/corpus"))
 
 
 def test_a_folder_without_metadata_says_so(fill: Fill) -> None:
@@ -204,22 +204,22 @@ def test_a_folder_without_metadata_says_so(fill: Fill) -> None:
 
 def test_the_library_remembers_and_forgets(cache: Cache, fill: Fill) -> None:
     root = fill(["03a01Fa.wav"])
-    library.add(cache, "emodb", root)
-    library.add(cache, "emodb", root)
-    library.add(cache, "emodb", root, name="berlin")
-    assert [one.name for one in library.ls(cache)] == ["berlin", "emodb"]
-    assert library.get(cache, "berlin").root == root
-    library.remove(cache, "emodb")
-    assert [one.name for one in library.ls(cache)] == ["berlin"]
+    catalogue.add(cache, "emodb", root)
+    catalogue.add(cache, "emodb", root)
+    catalogue.add(cache, "emodb", root, name="berlin")
+    assert [one.name for one in catalogue.ls(cache)] == ["berlin", "emodb"]
+    assert catalogue.get(cache, "berlin").root == root
+    catalogue.remove(cache, "emodb")
+    assert [one.name for one in catalogue.ls(cache)] == ["berlin"]
     with pytest.raises(CorpusError, match="no corpus named 'emodb' \\(there are: berlin\\)"):
-        library.get(cache, "emodb")
+        catalogue.get(cache, "emodb")
 
 
 def test_a_name_is_not_taken_twice(cache: Cache, fill: Fill, tmp_path: Path) -> None:
     root = fill(["one/03a01Fa.wav", "two/03a01Fa.wav"])
-    library.add(cache, "emodb", root / "one")
+    catalogue.add(cache, "emodb", root / "one")
     with pytest.raises(CorpusError, match="the name emodb is taken by"):
-        library.add(cache, "emodb", root / "two")
+        catalogue.add(cache, "emodb", root / "two")
 
 
 @pytest.mark.parametrize("name", ["../up", "With Space", "", "a" * 41, "a,b"])
@@ -227,9 +227,9 @@ def test_names_are_plain_words(cache: Cache, fill: Fill, name: str) -> None:
     root = fill(["03a01Fa.wav"])
     if name:
         with pytest.raises(CorpusError, match="should be 1 to 40 of"):
-            library.add(cache, "emodb", root, name=name)
+            catalogue.add(cache, "emodb", root, name=name)
     with pytest.raises(CorpusError, match="unknown corpus"):
-        library.add(cache, "iemocap", root)
+        catalogue.add(cache, "iemocap", root)
 
 
 @pytest.mark.data

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ser_core import embeddings, library
+from ser_core import catalogue, embeddings
 from ser_core.cache import Cache
 from ser_core.emotions import EMOTIONS
 
@@ -38,7 +38,7 @@ def opened(cache: Path, monkeypatch, **link: str) -> AppTest:
 
 def found_in(cache: Path) -> embeddings.Embeddings:
     here = Cache(cache)
-    return embeddings.load(library.get(here, "tones"), here.stores()[0], cache=here)
+    return embeddings.load(catalogue.get(here, "tones"), here.stores()[0], cache=here)
 
 
 def spec(app: AppTest, number: int = 0) -> str:
@@ -78,7 +78,7 @@ def test_corpora_without_a_shared_encoder_are_explained(tmp_path, monkeypatch):
     for file in (tmp_path / "tones").iterdir():
         data = file.read_bytes()
         (tmp_path / "other" / file.name).write_bytes(data if file.suffix == ".csv" else data + b"junk")
-    library.add(Cache(cache), "folder", tmp_path / "other")
+    catalogue.add(Cache(cache), "folder", tmp_path / "other")
     app = opened(cache, monkeypatch, corpora="tones,other").run()
     assert not app.exception
     assert "ser embed CORPUS ENCODER" in texts(app)
@@ -191,7 +191,7 @@ def test_common_names_where_corpora_are_mixed(tmp_path, monkeypatch):
     for name in table["file_name"]:
         (other / name).write_bytes((tmp_path / "tones" / name).read_bytes())
     table.assign(emotion=table["emotion"].replace("anger", "colère")).to_csv(other / "metadata.csv", index=False)
-    library.add(Cache(cache), "folder", other)
+    catalogue.add(Cache(cache), "folder", other)
     app = opened(cache, monkeypatch, corpora="tones,second").run()
     assert not app.exception
     assert "colère" in app.dataframe[0].value["emotion"].tolist()

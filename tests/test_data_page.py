@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ser_core import embeddings, jobs, library
+from ser_core import catalogue, embeddings, jobs
 from ser_core.cache import Cache
-from ser_core.library import Located
+from ser_core.catalogue import Located
 
 ENTRY = str(Path(__file__).parent.parent / "dashboard" / "app.py")
 
@@ -44,7 +44,7 @@ def test_a_folder_is_looked_into_before_it_is_taken(
     page.text_input[0].set_value("/nowhere")
     button(page, "Check and add").click().run()
     assert "/nowhere: expected a folder with nowhere, found nothing there" in said(page)
-    assert library.ls(cache) == []
+    assert catalogue.ls(cache) == []
     page.text_input[0].set_value(str(make_folder()))
     page.text_input[1].set_value("My Study")
     button(page, "Check and add").click().run()
@@ -52,7 +52,7 @@ def test_a_folder_is_looked_into_before_it_is_taken(
     page.text_input[1].set_value("study")
     button(page, "Check and add").click().run()
     assert "study is added: 48 clips, 4 speakers." in said(page)
-    assert [one.name for one in library.ls(cache)] == ["study"]
+    assert [one.name for one in catalogue.ls(cache)] == ["study"]
 
 
 def test_text_from_files_is_shown_as_text(page: AppTest, cache: Cache, make_folder: Callable[..., Path]) -> None:
@@ -66,14 +66,14 @@ def test_text_from_files_is_shown_as_text(page: AppTest, cache: Cache, make_fold
     assert "expected a column file" in error.value
     assert "](" not in error.value
     assert "<b>" not in error.value
-    assert library.ls(cache) == []
+    assert catalogue.ls(cache) == []
 
 
 def test_odd_names_break_no_table(page: AppTest, cache: Cache, make_folder: Callable[..., Path]) -> None:
     root = make_folder()
     text = (root / "metadata.csv").read_text()
     (root / "metadata.csv").write_text(text.replace("angry,", "all emotions,").replace(",s1,", ",all speakers,"))
-    library.add(cache, "folder", root, name="odd")
+    catalogue.add(cache, "folder", root, name="odd")
     assert "48 clips, 4 speakers" in said(page.run())
 
 
@@ -82,7 +82,7 @@ def test_a_damaged_list_of_corpora_is_one_sentence(page: AppTest, cache: Cache, 
     (cache.root / "corpora.json").write_text("{half")
     page.run()
     assert not page.exception
-    assert "is damaged: delete it and add your corpora again" in said(page)
+    assert "is damaged or not yours to read: delete it" in said(page)
 
 
 def test_what_is_here_is_shown_with_what_failed(page: AppTest, cache: Cache, mine: Located, encoder) -> None:
@@ -138,7 +138,7 @@ def test_an_embedding_started_here_runs_outside_and_is_seen_by_all(
 def test_a_corpus_whose_folder_is_gone_stops_nothing(
     page: AppTest, cache: Cache, mine: Located, make_folder: Callable[..., Path], encoder
 ) -> None:
-    embeddings.embed(library.add(cache, "folder", make_folder("other"), name="other")[0], encoder, cache=cache)
+    embeddings.embed(catalogue.add(cache, "folder", make_folder("other"), name="other")[0], encoder, cache=cache)
     mine.root.rename(mine.root.with_name("moved"))
     page.session_state["inspect"] = "mine"
     page.run()
@@ -149,4 +149,4 @@ def test_a_corpus_whose_folder_is_gone_stops_nothing(
     assert not explore.error
     assert explore.get("plotly_chart")
     button(page, "Take off the list").click().run()
-    assert [one.name for one in library.ls(cache)] == ["other"]
+    assert [one.name for one in catalogue.ls(cache)] == ["other"]

@@ -9,11 +9,11 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from ser_core import audio, embeddings, library
+from ser_core import audio, catalogue, embeddings
 from ser_core.cache import Cache
+from ser_core.catalogue import Located
 from ser_core.embeddings import EmbeddingError, Progress
 from ser_core.encoders.base import EncoderError
-from ser_core.library import Located
 
 
 def by_hand(located: Located) -> NDArray[np.float32]:
@@ -62,7 +62,7 @@ def test_nothing_is_computed_twice(cache: Cache, mine: Located, encoder: Any) ->
     embeddings.embed(mine, Counting(encoder, calls), cache=cache)
     assert sum(calls) == 48
     embeddings.embed(mine, Counting(encoder, calls), cache=cache)
-    other = library.add(cache, "folder", mine.root, name="the-same")[0]
+    other = catalogue.add(cache, "folder", mine.root, name="the-same")[0]
     embeddings.embed(other, Counting(encoder, calls), cache=cache)
     assert sum(calls) == 48
 
@@ -277,7 +277,7 @@ def test_an_alias_finds_what_it_embedded(cache: Cache, mine: Located, encoder: A
 def test_joined_corpora_keep_their_speakers_apart(
     cache: Cache, mine: Located, encoder: Any, make_folder: Callable[..., Path]
 ) -> None:
-    other = library.add(cache, "folder", make_folder("second", n_speakers=2), name="second")[0]
+    other = catalogue.add(cache, "folder", make_folder("second", n_speakers=2), name="second")[0]
     parts = [embeddings.embed(one, encoder, cache=cache) for one in (mine, other)]
     both = embeddings.join(parts)
     assert both.vectors.shape == (48 + 24, 2, 4)

@@ -48,7 +48,7 @@ def test_handcrafted_encoders_keep_the_protocol(of: Spectral | LogMel | OpenSmil
     assert recipe["name"] == of.name
     assert (recipe["sampling_rate"], of.sampling_rate) == (RATE, RATE)
     assert len(recipe["layers"]) == 1
-    assert (of.batched, of.handcrafted, of.missing()) == (False, True, None)
+    assert (of.batched, of.missing()) == (False, None)
     assert of.encode([]).shape == (0, 1, recipe["dim"])
     assert encoder(of.name) == of
 

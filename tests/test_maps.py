@@ -6,10 +6,10 @@ import pytest
 
 from ser_core import embeddings, maps
 from ser_core.cache import Cache
+from ser_core.catalogue import Located
 from ser_core.embeddings import EmbeddingError, Embeddings
 from ser_core.geometry import projection
 from ser_core.geometry.projection import ProjectionError
-from ser_core.library import Located
 
 
 @pytest.fixture

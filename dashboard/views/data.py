@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data, progress, widgets
+from ser_core.catalogue import Located
 from ser_core.corpora import KINDS
 from ser_core.corpora.folder import LAYOUT
 from ser_core.errors import SerError
-from ser_core.library import Located
 
 OWN = "A folder of my own"
 

@@ -6,9 +6,9 @@ import streamlit as st
 
 from dashboard import clip_panel, data, links, map_panel, progress, widgets
 from ser_core import maps
+from ser_core.catalogue import Located
 from ser_core.embeddings import Embeddings
 from ser_core.errors import SerError
-from ser_core.library import Located
 from ser_core.maps import View
 from ser_core.plots.colours import EMOTION
 from ser_core.store import VectorStore

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ser_core import library
+from ser_core import catalogue
 from ser_core.cli import cache as cache_commands
 from ser_core.cli import corpora, work
 from ser_core.cli.terminal import CacheOption, JsonOption, bar, command, where
@@ -36,7 +36,7 @@ def demo(cache: CacheOption = None, as_json: JsonOption = False) -> None:
         root = kept.root / "demo" / language
         with bar(f"making demo-{language} (synthetic)") as show:
             made[f"demo-{language}"] = make(language, root, seed=SEED, progress=show)
-        library.add(kept, f"demo-{language}", root)
+        catalogue.add(kept, f"demo-{language}", root)
     if not as_json:
         typer.echo(", ".join(f"{name}: {n_clips} clips" for name, n_clips in made.items()))
     work.embed(corpus="demo-english", encoder="egemaps", cache=cache, as_json=as_json)

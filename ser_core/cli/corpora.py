@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ser_core import library
+from ser_core import catalogue
 from ser_core.cli.terminal import ERR, CacheOption, JsonOption, command, print_json, print_table, where
 from ser_core.corpora import KINDS, Scan
 
@@ -22,14 +22,14 @@ def corpora_add(
 ) -> None:
     """Look into a folder and remember it as a corpus."""
     with ERR.status("Looking into the folder ..."):
-        located, scan = library.add(where(cache), kind, path, name=name)
+        located, scan = catalogue.add(where(cache), kind, path, name=name)
     show_scan(located, scan, as_json=as_json)
 
 
 @command(app, "ls")
 def corpora_ls(cache: CacheOption = None, as_json: JsonOption = False) -> None:
     """List the corpora that were added."""
-    found = library.ls(where(cache))
+    found = catalogue.ls(where(cache))
     if as_json:
         print_json({"corpora": [card(located) for located in found]})
     elif not found:
@@ -42,7 +42,7 @@ def corpora_ls(cache: CacheOption = None, as_json: JsonOption = False) -> None:
 @command(app, "show")
 def corpora_show(name: str, cache: CacheOption = None, as_json: JsonOption = False) -> None:
     """Look into a corpus's folder again: clips, what is missing, what cannot be read, and what is embedded."""
-    located = library.get(where(cache), name)
+    located = catalogue.get(where(cache), name)
     with ERR.status("Looking into the folder ..."):
         scan = located.scan()
     show_scan(located, scan, as_json=as_json)
@@ -51,11 +51,11 @@ def corpora_show(name: str, cache: CacheOption = None, as_json: JsonOption = Fal
 @command(app, "rm")
 def corpora_rm(name: str, cache: CacheOption = None, as_json: JsonOption = False) -> None:
     """Forget where a corpus lies; its files and what was computed stay."""
-    library.remove(where(cache), name)
+    catalogue.remove(where(cache), name)
     print_json({"removed": name}) if as_json else typer.echo(f"{name} is forgotten; its files were not touched.")
 
 
-def card(located: library.Located) -> dict[str, Any]:
+def card(located: catalogue.Located) -> dict[str, Any]:
     """Return what a list says of a corpus."""
     corpus = located.corpus
     return {
@@ -69,7 +69,7 @@ def card(located: library.Located) -> dict[str, Any]:
     }
 
 
-def show_scan(located: library.Located, scan: Scan, *, as_json: bool) -> None:
+def show_scan(located: catalogue.Located, scan: Scan, *, as_json: bool) -> None:
     """Print what a look into a corpus folder found."""
     if as_json:
         found = {

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ser_core import library
+from ser_core import catalogue
 from ser_core.cli.terminal import ERR, CacheOption, JsonOption, command, job, print_json, print_table, where
 
 app = typer.Typer()
@@ -37,7 +37,7 @@ def embed(
     from ser_core import embeddings, maps
     from ser_core.encoders import encoder as find
 
-    kept, located, found = where(cache), library.get(where(cache), corpus), find(encoder)
+    kept, located, found = where(cache), catalogue.get(where(cache), corpus), find(encoder)
     with job(kept, ["embed", corpus, found.name], f"{corpus} · {found.name}") as report:
         result = embeddings.embed(
             located, found, cache=kept, device=device, workers=workers, progress=lambda now: report(**asdict(now))
@@ -82,7 +82,7 @@ def project(
     from ser_core import embeddings, maps
 
     kept = where(cache)
-    parts = [library.get(kept, name) for name in dict.fromkeys(corpora.split(","))]
+    parts = [catalogue.get(kept, name) for name in dict.fromkeys(corpora.split(","))]
     store = embeddings.find_store(parts, encoder, cache=kept)
     loaded = embeddings.join([embeddings.load(part, store, cache=kept) for part in parts])
     view = maps.view(loaded, layer=layer, method=method, n_components=dimensions, scaling=scaling, seed=seed)
@@ -126,7 +126,7 @@ def evaluate(
     from ser_core.encoders import encoder as find
     from ser_core.models.svm import svm
 
-    kept, located = where(cache), library.get(where(cache), corpus)
+    kept, located = where(cache), catalogue.get(where(cache), corpus)
     chosen = find(encoder)
     with job(kept, ["embed", corpus, chosen.name], f"{corpus} · {chosen.name}") as report:
         found = embeddings.embed(located, chosen, cache=kept, progress=lambda now: report(**asdict(now)))

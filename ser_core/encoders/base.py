@@ -50,11 +50,6 @@ class Encoder(Protocol):
         """True: wants several clips of similar length at once. False: one clip a call, many calls in parallel."""
         ...
 
-    @property
-    def handcrafted(self) -> bool:
-        """True: features in units of their own, so maps standardise them by default. False: learnt activations."""
-        ...
-
     def missing(self) -> str | None:
         """None if the encoder can be used on this machine, else one sentence: what is missing and how to get it."""
         ...

@@ -56,11 +56,6 @@ class OpenSmile:
         """False: openSMILE takes one clip at a time and leaves other threads running."""
         return False
 
-    @property
-    def handcrafted(self) -> bool:
-        """True: decibels, hertz and seconds side by side."""
-        return True
-
     def missing(self) -> str | None:
         """None: openSMILE comes with this library."""
         return None

@@ -54,11 +54,6 @@ class _Statistics(ABC):
         """False: librosa takes one clip at a time."""
         return False
 
-    @property
-    def handcrafted(self) -> bool:
-        """True: decibels, hertz and ratios side by side."""
-        return True
-
     def missing(self) -> str | None:
         """None: librosa comes with this library."""
         return None

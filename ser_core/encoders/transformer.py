@@ -100,11 +100,6 @@ class Transformer:
         """True."""
         return True
 
-    @property
-    def handcrafted(self) -> bool:
-        """False: learnt activations."""
-        return False
-
     def missing(self) -> str | None:
         """None if the checkpoint is on this machine and can be read, else one sentence; looks at local files only."""
         try:

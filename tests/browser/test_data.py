@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Page, expect
 
-from ser_core import embeddings, jobs, library
+from ser_core import catalogue, embeddings, jobs
 from ser_core.cache import Cache
 
 pytestmark = pytest.mark.browser
@@ -23,9 +23,9 @@ def long(dashboard, tmp_path: Path) -> Cache:
         soundfile.write(tmp_path / f"{number:02d}.wav", 0.1 * random.normal(size=16_000 * 8), 16_000)
     (tmp_path / "metadata.csv").write_text("file_name\n" + "".join(f"{number:02d}.wav\n" for number in range(N_CLIPS)))
     cache = Cache(dashboard.cache)
-    library.add(cache, "folder", tmp_path, name="along")
+    catalogue.add(cache, "folder", tmp_path, name="along")
     yield cache
-    library.remove(cache, "along")
+    catalogue.remove(cache, "along")
 
 
 def test_an_embedding_is_started_watched_and_stopped(dashboard, browser: Browser, page: Page, long: Cache) -> None:
@@ -45,7 +45,7 @@ def test_an_embedding_is_started_watched_and_stopped(dashboard, browser: Browser
     context.close()
     job = jobs.ls(long)[0]
     assert job.state == "stopped"
-    (done,) = embeddings.coverage(library.get(long, "along"), cache=long)
+    (done,) = embeddings.coverage(catalogue.get(long, "along"), cache=long)
     assert 0 < done.n_embedded < N_CLIPS
     assert done.n_pending == N_CLIPS - done.n_embedded
     assert long.verify() == []

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Page
 
-from ser_core import audio, embeddings, library
+from ser_core import audio, catalogue, embeddings
 from ser_core.cache import Cache
 
 pytestmark = pytest.mark.browser
@@ -92,7 +92,7 @@ def camera(page: Page) -> list[float]:
 
 def found_in(cache) -> embeddings.Embeddings:
     here = Cache(cache)
-    return embeddings.load(library.get(here, "tones"), here.stores()[0], cache=here)
+    return embeddings.load(catalogue.get(here, "tones"), here.stores()[0], cache=here)
 
 
 def heard(page: Page) -> np.ndarray:
@@ -106,7 +106,7 @@ def samples_of(dashboard, digest: str) -> tuple[str, np.ndarray]:
     found = found_in(dashboard.cache)
     (row,) = [row for row, sha in enumerate(found.digests) if sha.startswith(digest)]
     file = found.clips["file"][row]
-    return file, audio.read(library.get(Cache(dashboard.cache), "tones").root / file)
+    return file, audio.read(catalogue.get(Cache(dashboard.cache), "tones").root / file)
 
 
 def test_a_clicked_point_is_the_clip_that_plays(page, dashboard):

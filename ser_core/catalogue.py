@@ -115,5 +115,7 @@ def _entries(cache: Cache) -> dict[str, dict[str, str]]:
     path = cache.root / "corpora.json"
     entries = read_json(path)
     if entries is None and path.exists():
-        raise CorpusError(f"{path} is damaged: delete it and add your corpora again (embeddings are kept)")
+        raise CorpusError(
+            f"{path} is damaged or not yours to read: delete it and add your corpora again (embeddings are kept)"
+        )
     return entries or {}
