@@ -29,8 +29,7 @@ lint: install
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/pyright --outputjson > .venv/pyright.json || \
-		{ $(BIN)/pyright; exit 1; }
+	@$(BIN)/basedpyright --level error
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache ser_atlas.egg-info
