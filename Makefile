@@ -22,7 +22,7 @@ demo: install
 
 test: install lint
 	@echo "Running the tests (about five minutes) ..."
-	@$(BIN)/python -m pytest -q --durations=8
+	@$(BIN)/python -m pytest -q -rs --durations=8
 
 lint: install
 	@echo "Checking style, types and the direction of imports ..."
