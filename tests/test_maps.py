@@ -54,6 +54,8 @@ def test_anything_that_changes_a_map_changes_its_key(embedded: Embeddings) -> No
         digests=embedded.digests[1:],
     )
     recipes.append(maps.recipe(fewer, views[0]))
+    recipes.append(maps.recipe(replace(embedded, digests=("other", *embedded.digests[1:])), views[0]))
+    recipes.append(maps.recipe(replace(embedded, recipe={**embedded.recipe, "version": 2}), views[0]))
     assert len({str(recipe) for recipe in recipes}) == len(recipes)
     assert maps.recipe(embedded, view(embedded, seed=1)) == recipes[0]  # PCA has no seed
 
