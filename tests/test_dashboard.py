@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ser_core import catalogue, embeddings
+from ser_core import catalogue, embeddings, sampling
 from ser_core.cache import Cache
 from ser_core.emotions import EMOTIONS
 
@@ -220,3 +220,12 @@ def test_a_link_to_a_map_that_is_not_drawn_offers_to_draw_it(small, monkeypatch)
     assert not app.exception
     assert any(button.label.startswith("Draw this map") for button in app.button)
     assert "1,1,1,0,0,0" in app.query_params["camera"]
+
+
+def test_a_sample_is_never_hidden(app, monkeypatch):
+    assert "clips shown" not in texts(app.run())
+    whole = sampling.stratified
+    monkeypatch.setattr(sampling, "stratified", lambda strata, *, seed: whole(strata, 30, seed=seed))
+    app.session_state["_redraw"] = 1
+    assert "30 of 60 clips shown, every emotion in its share; the table has all." in texts(app.run())
+    assert "Clips (60 of 60)" in texts(app)
