@@ -15,6 +15,11 @@ from ser_core.maps import Map
 from ser_core.plots import clip as clip_plot
 from ser_core.plots.colours import EMOTION, NOT_GIVEN
 
+MEANING: Final = {
+    "recognised": "recognised (share of listeners)",
+    "natural": "natural (share of listeners)",
+}
+"""Columns whose name alone does not say what they are."""
 PICTURE: Final = {"displayModeBar": False}
 SWITCHES: Final = (("autoplay", "Play on click", True), ("loop", "Loop", False))
 EMPTY: Final = (
@@ -71,7 +76,7 @@ def labels(clip: pd.Series) -> dict[str, str]:
     out = {}
     for name, value in clip.items():
         if str(name) != "file":
-            out[str(name).replace("_", " ")] = _word(value)
+            out[MEANING.get(str(name), str(name).replace("_", " "))] = _word(value)
     common = emotions.common_name(str(clip[EMOTION]))
     if common != clip[EMOTION]:
         out[EMOTION] += f" (common name: {common})"
@@ -127,7 +132,8 @@ def _neighbours(found: Embeddings, row: int, drawn: Map, on_jump: Callable[[int]
 
     def jump() -> None:
         cells = st.session_state[key]["selection"]["cells"]
-        if cells and 0 <= cells[0][0] < len(rows):
+        # the first column is where Tab lands: passing through the table must not change the clip
+        if cells and cells[0][1] != "" and 0 <= cells[0][0] < len(rows):
             on_jump(int(rows[cells[0][0]]))
 
     widths = {"": st.column_config.TextColumn(width=24), "distance": st.column_config.NumberColumn(width=62)}

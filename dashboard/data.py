@@ -101,7 +101,7 @@ def forecast(corpus: str, encoder: str) -> tuple[int, str]:
     done = {one.store.key: one.n_embedded + one.n_failed for one in coverage(corpus)}
     n_left = max(0, n_clips(corpus) - done.get(now, 0))
     if n_left == 0:
-        return 0, "All clips are embedded with this encoder."
+        return 0, "All clips are done with this encoder."
     before = [job for job in jobs() if job.arguments[:1] == ["embed"] and job.arguments[2:] == [chosen.name]]
     rates = [job.rate for job in before if job.rate]
     about = f", about {n_left / rates[0]:,.0f} s at the speed of the last run" if rates else ""

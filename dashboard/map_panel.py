@@ -72,6 +72,12 @@ def _scene(map_id: str, found: Embeddings, drawn: Map, column: str, common: bool
     return Scene(map_id, found, drawn, column, colouring, rows, figure)
 
 
+def forget_camera() -> None:
+    """Drop the camera of the map before, so that it does not get into the link of one that is not drawn yet."""
+    if st.session_state.get("_view_of") is not None:
+        st.session_state["camera"] = None
+
+
 def clip_label(clip: Mapping[Any, Any]) -> str:
     """Return emotion, speaker, corpus and file of a clip in one line."""
     speaker = str(clip["speaker"])

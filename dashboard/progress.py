@@ -28,8 +28,8 @@ def duration(seconds: float) -> str:
 
 def describe(status: Status) -> str:
     """Return how far a job is, in one line."""
-    if status.state == "starting" or not status.total:
-        return f"{status.title}: starting …" if status.state == "starting" else f"{status.title}: at work …"
+    if status.state == "starting" or not status.done:
+        return f"{status.title}: at work for {duration(time.time() - status.started)}"
     parts = [f"{status.title}: {status.done:,} of {status.total:,}"]
     if status.rate:
         parts.append(f"{status.rate:.1f} a second")

@@ -32,6 +32,7 @@ MEASURES: Final = (
         "Share of the true nearest neighbours that are among the nearest in the picture.",
     ),
 )
+WIDTH: Final = 170
 VARIANCE_HELP: Final = "Share of the variance of all dimensions that the axes shown carry together."
 
 
@@ -47,7 +48,8 @@ def show(found: Embeddings, drawn: Map) -> None:
 
 
 def _strip(found: Embeddings, drawn: Map) -> None:
-    columns = st.columns(4)
+    row = st.container(horizontal=True)  # wraps where the page is narrow or the text large
+    columns = [row.container(width=WIDTH) for _ in range(4)]
     if drawn.quality is None:
         st.caption(f"Neighbourhoods are measured from {2 * QUALITY_K + 1} clips on; there are {len(found.clips)}.")
     else:

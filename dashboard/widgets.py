@@ -51,6 +51,9 @@ def encoder(names: Sequence[str]) -> Coverage | None:
         return f"{one.encoder} ({key[:6]})" if one.encoder in twice else one.encoder
 
     chosen = known[select("encoder", "Encoder", keys, default=best, show=shown)]
+    titles = {one.name: one.title for one in data.encoders()}
+    if chosen.encoder in titles:
+        st.caption(titles[chosen.encoder])
     count = f"{chosen.n_embedded:,} clips embedded"
     count += f", {chosen.n_pending:,} pending" if chosen.n_pending else ""
     count += f", {chosen.n_failed:,} failed" if chosen.n_failed else ""

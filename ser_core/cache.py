@@ -147,7 +147,8 @@ class Cache:
             entries.append(Entry("embeddings", name, store.key, len(shas), len(failures), _size(store.folder)))
         for path in sorted(self.root.glob("maps/*.npz")):
             recipe = read_json(path.with_suffix(".json")) or {}
-            name = f"{recipe.get('encoder', '?')} {recipe.get('method', '')} {recipe.get('n_components', '')}-D"
+            parts = ["encoder", "method", "n_components", "layer", "scaling"]
+            name = "{} {} {}-D, layer {}, {}".format(*(recipe.get(part, "?") for part in parts))
             entries.append(Entry("maps", name, path.stem, int(recipe.get("n_clips", 0)), 0, path.stat().st_size))
         return entries
 

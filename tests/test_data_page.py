@@ -43,7 +43,7 @@ def test_a_folder_is_looked_into_before_it_is_taken(
     page.run()
     page.text_input[0].set_value("/nowhere")
     button(page, "Check and add").click().run()
-    assert "/nowhere: expected a folder with nowhere, found nothing there" in said(page)
+    assert "/nowhere: expected a folder with your own recordings (nowhere), found nothing there" in said(page)
     assert catalogue.ls(cache) == []
     page.text_input[0].set_value(str(make_folder()))
     page.text_input[1].set_value("My Study")
@@ -93,7 +93,7 @@ def test_what_is_here_is_shown_with_what_failed(page: AppTest, cache: Cache, min
     words = said(page)
     assert "48 clips, 4 speakers" in words
     corpora, counts, problems = (frame.value for frame in page.dataframe[:3])
-    assert corpora["moments"].to_list() == ["47"]
+    assert corpora["moments"].to_list() == ["47 (1 failed)"]
     assert corpora["Clips"].to_list() == ["48"]
     assert counts.loc["all speakers", "all emotions"] == 48
     assert set(problems.itertuples(index=False, name=None)) == {
@@ -131,7 +131,7 @@ def test_an_embedding_started_here_runs_outside_and_is_seen_by_all(
     assert (job.state, job.done, job.total) == ("done", 48, 48)
     page.run()
     assert page.dataframe[0].value["logmel"].to_list() == ["48"]
-    assert button(page, "Embed").disabled or "All clips are embedded" in said(page)
+    assert button(page, "Embed").disabled or "All clips are done" in said(page)
     assert any("mine · logmel: finished after" in one.value for one in page.text)
 
 

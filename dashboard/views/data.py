@@ -28,7 +28,8 @@ def corpora_table(corpora: list[Located]) -> None:
         }
         for done in data.coverage(located.name):
             share = done.n_embedded / max(1, done.n_embedded + done.n_pending)
-            row[done.encoder] = f"{done.n_embedded:,}" + ("" if share == 1 else f" ({share:.0%})")
+            failed = f" ({done.n_failed:,} failed)" if done.n_failed else ""
+            row[done.encoder] = f"{done.n_embedded:,}" + ("" if share == 1 else f" ({share:.0%})") + failed
         rows.append(row)
     st.dataframe(pd.DataFrame(rows).fillna("none"), hide_index=True)
     st.caption("The columns after the licence count the clips embedded with each encoder.")
@@ -53,7 +54,8 @@ def embed(corpora: list[Located]) -> None:
     picked = encoder.selectbox("Encoder", list(usable), format_func=usable.__getitem__, key="embed_encoder")
     n_left, about = data.forecast(name, picked)
     st.text(about)
-    if button.button("Embed", type="primary", width="stretch", disabled=n_left == 0):
+    at_work = any(job.active and job.arguments == ["embed", name, picked] for job in data.jobs())
+    if button.button("Embed", type="primary", width="stretch", disabled=n_left == 0 or at_work):
         data.start_embedding(name, picked)
         st.rerun()
     absent = [one for one in data.encoders() if one.missing is not None]
@@ -88,9 +90,15 @@ def add() -> None:
             st.error(widgets.plain(str(error)))
             return
         st.session_state["inspect"] = located.name
-        n_speakers = len(scan.by_speaker)
-        st.session_state["added"] = f"{located.name} is added: {len(scan.clips):,} clips, {n_speakers} speakers."
+        bad = f" {len(scan.unreadable)} of them cannot be read: see below." if scan.unreadable else ""
+        counts = f"{len(scan.clips):,} clips, {len(scan.by_speaker)} speakers."
+        note = f"{located.name} is added: {counts}{bad} Next: compute its embeddings, above."
+        st.session_state["added"] = (located.name, note)
         st.rerun()
+    if sent:
+        st.error("Type the folder's path first.")
+    if note := st.session_state.pop("note", None):
+        st.success(widgets.plain(note))
 
 
 def inspect(corpora: list[Located]) -> None:
@@ -113,8 +121,9 @@ def inspect(corpora: list[Located]) -> None:
     counts = pd.crosstab(scan.clips["speaker"], scan.clips["emotion"])
     counts = pd.concat([counts, counts.sum().to_frame("all speakers").T])
     st.dataframe(counts.assign(**{"all emotions": counts.sum(axis=1)}), height="content")
+    why_missing = "the complete corpus has it" if scan.expected else "named in metadata.csv, not found"
     problems = pd.DataFrame(
-        [("missing", file, "the complete corpus has it") for file in scan.missing]
+        [("missing", file, why_missing) for file in scan.missing]
         + [("cannot be read", *one) for one in scan.unreadable]
         + [("left out", *one) for one in scan.left_out]
         + [(f"failed ({encoder})", *one) for encoder, one in data.failures(name)],
@@ -134,8 +143,8 @@ def main() -> None:
         "The corpora on this machine, and the embeddings computed from them. "
         "Counts are of files as found; a label is the corpus's own word, not a claim about what a speaker felt."
     )
-    if note := st.session_state.pop("added", None):
-        st.success(widgets.plain(note))
+    if added := st.session_state.pop("added", None):
+        st.session_state["embed_corpus"], st.session_state["note"] = added
     everything = data.corpora()
     progress.watch("")
     if everything:

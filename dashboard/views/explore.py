@@ -68,6 +68,7 @@ def _page() -> None:
         _introduce(view)
         _say_notes()
         _offer(names, chosen.store, view, len(found.clips))
+        map_panel.forget_camera()
         links.publish()
         return
     scene = map_panel.scene(found, drawn, column=column, common=len(names) > 1)

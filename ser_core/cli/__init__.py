@@ -44,7 +44,7 @@ def demo(cache: CacheOption = None, as_json: JsonOption = False) -> None:
 
 @command(app, "dashboard")
 def dashboard(
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on this machine.")] = 8501,
     cache: CacheOption = None,
 ) -> None:
     """Open the pages at http://localhost:8501."""

@@ -1,13 +1,15 @@
 """``ser corpora``: add, list, show, remove."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ser_core import catalogue
+from ser_core import catalogue, embeddings
 from ser_core.cli.terminal import ERR, CacheOption, JsonOption, command, print_json, print_table, where
 from ser_core.corpora import KINDS, Scan
+from ser_core.embeddings import Coverage
 
 app = typer.Typer(no_args_is_help=True, help="Corpora: add, list, show, remove.")
 
@@ -45,7 +47,8 @@ def corpora_show(name: str, cache: CacheOption = None, as_json: JsonOption = Fal
     located = catalogue.get(where(cache), name)
     with ERR.status("Looking into the folder ..."):
         scan = located.scan()
-    show_scan(located, scan, as_json=as_json)
+        done = embeddings.coverage(located, cache=where(cache))
+    show_scan(located, scan, as_json=as_json, embedded=done)
 
 
 @command(app, "rm")
@@ -69,7 +72,7 @@ def card(located: catalogue.Located) -> dict[str, Any]:
     }
 
 
-def show_scan(located: catalogue.Located, scan: Scan, *, as_json: bool) -> None:
+def show_scan(located: catalogue.Located, scan: Scan, *, as_json: bool, embedded: Sequence[Coverage] = ()) -> None:
     """Print what a look into a corpus folder found."""
     if as_json:
         found = {
@@ -82,6 +85,10 @@ def show_scan(located: catalogue.Located, scan: Scan, *, as_json: bool) -> None:
             "left_out": [{"file": file, "reason": reason} for file, reason in scan.left_out],
             "by_emotion": {str(word): int(n) for word, n in scan.by_emotion.items()},
             "by_speaker": {str(name): int(n) for name, n in scan.by_speaker.items()},
+            "embedded": [
+                {name: getattr(one, name) for name in ("encoder", "n_embedded", "n_failed", "n_pending")}
+                for one in embedded
+            ],
         }
         print_json(found)
         return
@@ -93,6 +100,8 @@ def show_scan(located: catalogue.Located, scan: Scan, *, as_json: bool) -> None:
     if scan.n_missing:
         named = f": {', '.join(scan.missing[:5])}{', …' if len(scan.missing) > 5 else ''}" if scan.missing else ""
         typer.echo(f"{scan.n_missing} missing{named}")
+    for one in embedded:
+        typer.echo(f"{one.encoder}: {one.n_embedded} embedded, {one.n_failed} failed, {one.n_pending} to do")
     for heading, files in (("cannot be read", scan.unreadable), ("left out", scan.left_out)):
         if files:
             typer.echo(f"{len(files)} {heading}:")

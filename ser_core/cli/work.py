@@ -79,7 +79,7 @@ def project(
     as_json: JsonOption = False,
 ) -> None:
     """Compute a map and its quality, and keep it."""
-    from ser_core import embeddings, maps
+    from ser_core import embeddings, maps, resampling
 
     kept = where(cache)
     parts = [catalogue.get(kept, name) for name in dict.fromkeys(corpora.split(","))]
@@ -102,11 +102,20 @@ def project(
         "neighbour_overlap": float(quality.overlap.mean()) if quality else None,
         "k": quality.k if quality else None,
     }
+    if quality and loaded.clips["speaker"].nunique() > 1:
+        speakers = list(loaded.clips["speaker"])
+        for name, values in (("trustworthiness", quality.trustworthiness), ("continuity", quality.continuity)):
+            summary[f"{name}_95"] = list(resampling.mean_interval(values, speakers, seed=maps.SEED))
+        summary["neighbour_overlap_95"] = list(resampling.mean_interval(quality.overlap, speakers, seed=maps.SEED))
     if as_json:
         print_json(summary)
         return
     for name, value in summary.items():
-        typer.echo(f"{name:20} {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        shown = [
+            f"{one:.4f}" if isinstance(one, float) else str(one)
+            for one in (value if isinstance(value, list) else [value])
+        ]
+        typer.echo(f"{name:22} {', '.join(shown)}")
 
 
 @command(app, "evaluate")
@@ -143,7 +152,7 @@ def evaluate(
     summary = {
         "corpus": corpus,
         "encoder": encoder,
-        "layer": found.layers[layer],
+        "layer": layer % len(found.layers),
         "model": model,
         "uar": result.uar,
         "uar_95": result.interval(evaluation.uar),

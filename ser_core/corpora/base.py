@@ -56,8 +56,8 @@ class Scan:
 
     @property
     def n_missing(self) -> int:
-        """How many clips the complete corpus has more; 0 where nobody can know."""
-        return max(0, (self.expected or 0) - len(self.clips))
+        """How many clips the complete corpus, or the list in a folder of one's own, has more."""
+        return max(len(self.missing), (self.expected or 0) - len(self.clips))
 
     @property
     def by_emotion(self) -> pd.Series:

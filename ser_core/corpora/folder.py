@@ -48,7 +48,7 @@ def corpus(name: str) -> Corpus:
     """Return the card of a folder of one's own."""
     return Corpus(
         name=name,
-        title=name,
+        title=f"your own recordings ({name})",
         language="as given",
         licence="your own",
         citation="your own recordings",

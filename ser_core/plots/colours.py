@@ -121,9 +121,12 @@ def _by_emotion(series: pd.Series, *, common: bool) -> Colouring:
         words = np.array([emotions.common_name(word) for word in words], object)
     order = list(emotions.EMOTIONS)
     found = sorted(set(words) - {NOT_GIVEN}, key=lambda word: _rank(word, order))
-    out = [
-        Category(word, emotions.style(word).colour, emotions.style(word).symbol, _rows(words == word)) for word in found
-    ]
+    own = [word for word in found if emotions.style(word) == emotions.OTHER]
+    inks = dict(zip(own, palette(len(own)), strict=True))  # words without a common name differ, too
+    out = []
+    for word in found:
+        style = emotions.style(word)
+        out.append(Category(word, inks.get(word, style.colour), style.symbol, _rows(words == word)))
     return Colouring(EMOTION, (*out, *_rest(words)))
 
 

@@ -1,5 +1,6 @@
 """A map (`ser_core.maps.Map`) as a turning cloud or a flat picture."""
 
+import zlib
 from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -18,7 +19,7 @@ FAINT: Final = "rgba(128,128,128,0.28)"
 LINE: Final = "#8d8d8d"
 """Of 3-D axes, where nothing can be seen through: visible on both themes."""
 HEIGHT: Final = 600
-VIEWPOINT: Final = (1.34, 1.34, 0.86)
+VIEWPOINT: Final = (1.5, 1.5, 0.96)
 """Where the eye is, seen from the middle of the cloud, in plotly's unit of length."""
 
 
@@ -145,7 +146,8 @@ def _layout(drawn: Map, colouring: Colouring, camera: Sequence[float] | None) ->
     layout: dict[str, Any] = {
         "height": HEIGHT,
         "margin": {"l": 0, "r": 0, "t": 8, "b": 0},
-        "uirevision": "map",
+        # what a reader has zoomed or turned is kept for this map alone: ranges of another would hide it
+        "uirevision": f"{drawn.view} {zlib.crc32(drawn.projection.coordinates.tobytes())}",
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hovermode": "closest",
