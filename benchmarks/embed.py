@@ -25,7 +25,7 @@ from ser_core.corpora import KINDS
 from ser_core.encoders import encoder
 from ser_core.encoders.transformer import Transformer
 
-ROUNDS = 2
+ROUNDS = 3
 
 
 @dataclass(frozen=True)

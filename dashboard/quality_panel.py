@@ -32,8 +32,8 @@ MEASURES: Final = (
         "Share of the true nearest neighbours that are among the nearest in the picture.",
     ),
 )
-WIDTH: Final = 170
-VARIANCE_HELP: Final = "Share of the variance of all dimensions that the axes shown carry together."
+WIDTH: Final = 126
+VARIANCE_HELP: Final = "Explained variance: share of the variance of all dimensions that the axes shown carry together."
 
 
 def show(found: Embeddings, drawn: Map) -> None:
@@ -48,7 +48,7 @@ def show(found: Embeddings, drawn: Map) -> None:
 
 
 def _strip(found: Embeddings, drawn: Map) -> None:
-    row = st.container(horizontal=True)  # wraps where the page is narrow or the text large
+    row = st.container(horizontal=True, gap="small")  # wraps where the page is narrow or the text large
     columns = [row.container(width=WIDTH) for _ in range(4)]
     if drawn.quality is None:
         st.caption(f"Neighbourhoods are measured from {2 * QUALITY_K + 1} clips on; there are {len(found.clips)}.")
@@ -62,10 +62,10 @@ def _strip(found: Embeddings, drawn: Map) -> None:
     explained = drawn.projection.explained_variance
     n_shown = drawn.view.n_components
     if explained is None:
-        columns[3].metric("Explained variance", "none", help="UMAP's axes explain no variance: only PCA's do.")
+        columns[3].metric("Variance shown", "none", help="UMAP's axes explain no variance: only PCA's do.")
         columns[3].caption("a measure of PCA only")
     else:
-        columns[3].metric("Explained variance", f"{100 * explained[:n_shown].sum():.1f} %", help=VARIANCE_HELP)
+        columns[3].metric("Variance shown", f"{100 * explained[:n_shown].sum():.1f} %", help=VARIANCE_HELP)
         columns[3].caption(f"by the {n_shown} axes shown, of {found.recipe['dim']:,}")
     if drawn.quality is not None:
         speakers = found.clips["speaker"].nunique()

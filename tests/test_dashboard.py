@@ -56,7 +56,7 @@ def test_the_map_opens_with_its_measures(app):
     assert not app.exception
     assert '"scatter3d"' in spec(app)
     assert [metric.label for metric in app.metric] == [
-        "Trustworthiness", "Continuity", "Neighbour overlap", "Explained variance",
+        "Trustworthiness", "Continuity", "Neighbour overlap", "Variance shown",
     ]  # fmt: skip
     assert "60 clips · 4 speakers · tones" in texts(app)
     assert "no split: all clips" in texts(app)
