@@ -78,6 +78,9 @@ def test_the_main_job_from_an_empty_folder(cache: Cache, mine: Located) -> None:
     assert (made["n_clips"], made["n_failed"]) == (47, 1)
     assert made["failures"] == [{"file": "angry_0_0.wav", "reason": "empty: the file is empty (0 bytes)"}]
     drawn = answer(cache, "project", "study", "logmel", "--dimensions", 2)
+    assert drawn["trustworthiness_95"][0] <= drawn["trustworthiness"] <= drawn["trustworthiness_95"][1]
+    shown = answer(cache, "corpora", "show", "study")
+    assert shown["embedded"] == [{"encoder": "logmel", "n_embedded": 47, "n_failed": 1, "n_pending": 0}]
     assert (drawn["n_clips"], drawn["n_components"], drawn["scaling"]) == (47, 2, "standard")
     assert 0 < drawn["trustworthiness"] <= 1
     assert sum(drawn["explained_variance"]) <= 1.0001
@@ -128,6 +131,7 @@ def test_errors_are_one_sentence_and_exit_code_1(
 
 def test_wrong_usage_is_exit_code_2(cache: Cache) -> None:
     assert ser(cache, "embed").returncode == 2
+    assert ser(cache, "project", "mine", "logmel", "--method", "guess").returncode == 2
     assert ser(cache, "evaluate", "mine", "--encoder", "logmel", "--model", "guess").returncode == 2
 
 

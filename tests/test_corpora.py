@@ -152,6 +152,7 @@ def test_a_folder_of_ones_own(fill: Fill) -> None:
     assert first["mood"] == "<b>good</b>"
     assert second["emotion"] == "unknown"
     assert scan.missing == ("d.wav",)
+    assert scan.n_missing == 1
     assert scan.left_out == (("extra.wav", "no row in metadata.csv"),)
     assert scan.expected is None
 

@@ -229,3 +229,12 @@ def test_a_sample_is_never_hidden(app, monkeypatch):
     app.session_state["_redraw"] = 1
     assert "30 of 60 clips shown, every emotion in its share; the table has all." in texts(app.run())
     assert "Clips (60 of 60)" in texts(app)
+
+
+def test_the_camera_of_one_map_stays_out_of_the_link_of_the_next(app):
+    app.run()
+    app.session_state["camera"] = (1.0, 2.0, 3.0, 0.0, 0.0, 0.0)
+    app.session_state["method"] = "umap"
+    app.run()
+    assert not app.exception
+    assert "camera" not in app.query_params

@@ -158,3 +158,18 @@ def test_scree_adds_up():
     found = scree.figure(np.array([0.5, 0.3, 0.1]), n_shown=2)
     assert list(found.data[1].y) == pytest.approx([50, 80, 90])
     assert list(found.data[0].marker.color) == [scree.BAR, scree.BAR, colours.GREY]
+
+
+def test_words_of_ones_own_are_told_apart():
+    table = clips().assign(emotion=["awe", "awe", "Weltschmerz", "<b>joy</b>", "anger", "anger"])
+    found = colours.colouring(table, "emotion", common=False).categories
+    inks = {part.name: part.colour for part in found}
+    assert len(inks) == 4
+    assert len(set(inks.values())) == 4
+    assert inks["anger"] == emotions.EMOTIONS["anger"].colour
+
+
+def test_what_a_reader_turned_is_kept_for_this_map_alone():
+    same = {figure(column).layout.uirevision for column in ("speaker", "emotion")}
+    assert len(same) == 1
+    assert figure(n_components=2).layout.uirevision not in same

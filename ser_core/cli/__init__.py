@@ -16,7 +16,7 @@ import typer
 from ser_core import catalogue
 from ser_core.cli import cache as cache_commands
 from ser_core.cli import corpora, work
-from ser_core.cli.terminal import CacheOption, JsonOption, bar, command, where
+from ser_core.cli.terminal import CacheOption, JsonOption, bar, command, print_json, where
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 app.add_typer(work.app)
@@ -46,10 +46,12 @@ def demo(cache: CacheOption = None, as_json: JsonOption = False) -> None:
 def dashboard(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on this machine.")] = 8501,
     cache: CacheOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Open the pages at http://localhost:8501."""
     script = Path(__file__).parent.parent.parent / "dashboard" / "app.py"
-    typer.echo(f"SER Atlas: http://localhost:{port} (Ctrl-C stops it)")
+    url = f"http://localhost:{port}"
+    print_json({"url": url}) if as_json else typer.echo(f"SER Atlas: {url} (Ctrl-C stops it)")
     done = subprocess.run(
         [
             *(sys.executable, "-m", "streamlit", "run", str(script)),

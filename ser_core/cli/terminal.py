@@ -62,17 +62,25 @@ def print_table(*columns: str, rows: Iterable[Sequence[object]]) -> None:
     Console(width=None if sys.stdout.isatty() else 200).print(table, markup=False, highlight=False)
 
 
+def pace(start: float, done: int, total: int) -> tuple[float, float | None]:
+    """Return steps a second since ``start`` (of `time.monotonic`) and seconds left, None while nothing is done."""
+    rate = done / max(time.monotonic() - start, 1e-6)
+    return rate, (total - done) / rate if done else None
+
+
 @contextmanager
 def bar(title: str) -> Iterator[Callable[..., None]]:
     """Show a progress bar on standard error; the yielded function takes done, total, rate and seconds left."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[pace]}", markup=False), console=ERR) as progress:
         task = progress.add_task(title, total=None, pace="")
+        start = time.monotonic()
 
-        def show(done: int, total: int, rate: float = 0.0, seconds_left: float | None = None) -> None:
+        def show(done: int, total: int, rate: float | None = None, seconds_left: float | None = None) -> None:
+            if rate is None:
+                rate, seconds_left = pace(start, done, total)
             left = f", {seconds_left:.0f} s left" if seconds_left is not None else ""
-            pace = f"{rate:.1f}/s{left}" if rate else ""
-            progress.update(task, completed=done, total=total, pace=pace)
+            progress.update(task, completed=done, total=total, pace=f"{rate:.1f}/s{left}" if rate else "")
 
         yield show
 
@@ -95,10 +103,9 @@ def job(cache: Cache, arguments: list[str], title: str) -> Iterator[Callable[...
         def report(
             done: int, total: int, *, failed: int = 0, rate: float | None = None, seconds_left: float | None = None
         ) -> None:
-            if rate is None and done:
-                rate = done / max(time.monotonic() - start, 1e-6)
-                seconds_left = (total - done) / rate
-            run.report(done, total, failed=failed, rate=rate or 0.0, seconds_left=seconds_left)
-            show(done, total, rate or 0.0, seconds_left)
+            if rate is None:
+                rate, seconds_left = pace(start, done, total)
+            run.report(done, total, failed=failed, rate=rate, seconds_left=seconds_left)
+            show(done, total, rate, seconds_left)
 
         yield report

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -70,10 +70,12 @@ def embed(
 def project(
     corpora: Annotated[str, typer.Argument(help="A corpus, or several with commas between.")],
     encoder: Annotated[str, typer.Argument(help="What they are embedded with: a name, or a key of `ser cache ls`.")],
-    method: Annotated[str, typer.Option(help="pca or umap.")] = "pca",
+    method: Annotated[Literal["pca", "umap"], typer.Option()] = "pca",
     dimensions: Annotated[int, typer.Option(min=2, max=3)] = 3,
     layer: Annotated[int, typer.Option(help="Negative counts from the last.")] = -1,
-    scaling: Annotated[str | None, typer.Option(help="standard or centre (default: as suits the encoder).")] = None,
+    scaling: Annotated[
+        Literal["standard", "centre"] | None, typer.Option(help="Default: as suits the encoder.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="For umap.")] = 0,
     cache: CacheOption = None,
     as_json: JsonOption = False,
@@ -122,15 +124,13 @@ def project(
 def evaluate(
     corpus: str,
     encoder: Annotated[str, typer.Option(help="An encoder; what is not embedded yet is embedded first.")],
-    model: Annotated[str, typer.Option(help="svm: StandardScaler + SVC, refitted in every fold.")] = "svm",
-    folds: Annotated[str, typer.Option(help="speaker: leave one speaker out.")] = "speaker",
+    model: Annotated[Literal["svm"], typer.Option(help="svm: StandardScaler + SVC, refitted in every fold.")] = "svm",
+    folds: Annotated[Literal["speaker"], typer.Option(help="speaker: leave one speaker out.")] = "speaker",
     layer: Annotated[int, typer.Option(help="Negative counts from the last.")] = -1,
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Recognise emotions of unseen speakers, and say how well that went."""
-    if model != "svm" or folds != "speaker":
-        raise typer.BadParameter("expected --model svm and --folds speaker")
     from ser_core import embeddings, evaluation, splits
     from ser_core.encoders import encoder as find
     from ser_core.models.svm import svm

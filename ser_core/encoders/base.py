@@ -23,6 +23,24 @@ class ClipError(EncoderError):
     """One clip cannot be encoded, whatever the machine: too short for the encoder, say. Others are not concerned."""
 
 
+class OneByOne:
+    """What the encoders share that come with this library: one clip of 16 kHz at a time, nothing to fetch."""
+
+    @property
+    def sampling_rate(self) -> int:
+        """Hz."""
+        return 16_000
+
+    @property
+    def batched(self) -> bool:
+        """False: one clip a call, other threads go on meanwhile."""
+        return False
+
+    def missing(self) -> str | None:
+        """None: it is installed."""
+        return None
+
+
 class Encoder(Protocol):
     """A frozen dataclass whose fields are what changes its numbers.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_core.encoders.base import ClipError, Recipe, Signal
+from ser_core.encoders.base import ClipError, OneByOne, Recipe, Signal
 
 if TYPE_CHECKING:
     from opensmile import Smile
@@ -19,7 +19,7 @@ LOUDEST = np.float32(32767 / 32768)  # openSMILE turns samples into 16-bit integ
 
 
 @dataclass(frozen=True)
-class OpenSmile:
+class OpenSmile(OneByOne):
     """Functionals of one openSMILE feature set over the whole clip.
 
     Parameters
@@ -45,20 +45,6 @@ class OpenSmile:
     feature_set: str
     dim: int
     shortest: int
-
-    @property
-    def sampling_rate(self) -> int:
-        """Hz."""
-        return SAMPLING_RATE
-
-    @property
-    def batched(self) -> bool:
-        """False: openSMILE takes one clip at a time and leaves other threads running."""
-        return False
-
-    def missing(self) -> str | None:
-        """None: openSMILE comes with this library."""
-        return None
 
     def recipe(self) -> Recipe:
         """Everything that changes the numbers; see `Encoder.recipe`."""

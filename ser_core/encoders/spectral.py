@@ -13,7 +13,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_core.encoders.base import ClipError, Recipe, Signal
+from ser_core.encoders.base import ClipError, OneByOne, Recipe, Signal
 
 SAMPLING_RATE = 16_000  # Hz
 FRAME = 1024  # samples, 64 ms
@@ -28,7 +28,7 @@ TONNETZ = ("fifth_x", "fifth_y", "minor_third_x", "minor_third_y", "major_third_
 
 
 @dataclass(frozen=True)
-class _Statistics(ABC):
+class _Statistics(OneByOne, ABC):
     """What the encoders share: one clip at a time; values of the whole clip, then means and deviations."""
 
     @property
@@ -43,20 +43,6 @@ class _Statistics(ABC):
     @abstractmethod
     def _measure(self, signal: Signal) -> tuple[list[float], list[NDArray[np.floating]]]:
         """Values of the whole clip, and blocks of shape (n, n_frames), in the order of `_names`."""
-
-    @property
-    def sampling_rate(self) -> int:
-        """Hz."""
-        return SAMPLING_RATE
-
-    @property
-    def batched(self) -> bool:
-        """False: librosa takes one clip at a time."""
-        return False
-
-    def missing(self) -> str | None:
-        """None: librosa comes with this library."""
-        return None
 
     def recipe(self) -> Recipe:
         """Everything that changes the numbers; see `Encoder.recipe`."""
