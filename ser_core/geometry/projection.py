@@ -70,6 +70,19 @@ def scale(vectors: NDArray[np.float32], scaling: Scaling) -> NDArray[np.float64]
     return x
 
 
+def span(vectors: NDArray[np.float32], scaling: Scaling) -> NDArray[np.float64]:
+    """Return the scaled vectors in axes of their own, shape (n_clips, min(n_clips, dim)): all distances are the same.
+
+    What depends on distances and inner products only (a shrunk covariance, a ridge regression) costs as much there as
+    the number of clips allows, however many dimensions there are.
+    """
+    x = scale(vectors, scaling)
+    if x.shape[1] <= len(x):
+        return x
+    values, vectors_between = scipy.linalg.eigh(x @ x.T)
+    return vectors_between * np.sqrt(np.maximum(values, 0))
+
+
 def project(
     vectors: NDArray[np.float32],
     method: Method,

@@ -1,0 +1,107 @@
+"""Covariances of clips around their means, shrunk where asked, and the squared distance that each defines."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A covariance of d dimensions as rows.T @ rows + ridge * I, rows (m, d): with few rows it is never written out.
+
+    ``intensity`` is the Ledoit-Wolf shrinkage in it, 0-1.
+    """
+
+    rows: Floats
+    ridge: float
+    intensity: float
+
+
+def estimate(residuals: Floats, *, n_means: int, shrink: bool, dimensions: int) -> Spread | None:
+    """Estimate the unbiased covariance of residuals (m, d).
+
+    Parameters
+    ----------
+    n_means
+        How many means were taken from the clips to make the residuals: the degrees of freedom they cost.
+    shrink
+        Make (1 - s) S + s tr(S) / p I of S, with the intensity s of Ledoit & Wolf 2004 (J. Multivariate Analysis 88,
+        365-411) and p ``dimensions``, which may be more than d when the residuals were rotated into their span.
+
+    Returns None where there are too few clips for a covariance that can be inverted.
+    """
+    freedom = len(residuals) - n_means
+    if freedom < (1 if shrink else dimensions):
+        return None
+    if not shrink:
+        return Spread(residuals / np.sqrt(freedom), 0.0, 0.0)
+    trace = np.square(residuals).sum()
+    s = _intensity(residuals, dimensions)
+    return Spread(residuals * np.sqrt((1 - s) / freedom), s * trace / freedom / dimensions, s)
+
+
+def _intensity(residuals: Floats, dimensions: int) -> float:
+    """Return the Ledoit-Wolf intensity, 0-1."""
+    n = len(residuals)
+    squares = np.square(residuals).sum(axis=1)
+    # either product of the residuals with themselves has the same sum of squares
+    products = residuals @ residuals.T if n < residuals.shape[1] else residuals.T @ residuals
+    norm = np.square(products).sum() / n**2
+    mean = squares.sum() / n / dimensions
+    apart = norm - dimensions * mean**2
+    if dimensions < 2 or apart <= 0:  # of one dimension nothing can be shrunk
+        return 0.0
+    error = (np.square(squares).sum() / n - norm) / n
+    return float(np.clip(error / apart, 0.0, 1.0))
+
+
+def mean_of(a: Spread, b: Spread) -> Spread:
+    """Return the mean of two covariances."""
+    return Spread(np.concatenate([a.rows, b.rows]) / np.sqrt(2), (a.ridge + b.ridge) / 2, np.nan)
+
+
+class Metric:
+    """Squared distances and inner products under the inverse of a covariance.
+
+    Raises
+    ------
+    LinAlgError
+        If the covariance has no inverse.
+    """
+
+    def __init__(self, spread: Spread) -> None:
+        self._rows, self._ridge = spread.rows, spread.ridge
+        self._narrow = spread.ridge > 0 and len(spread.rows) < spread.rows.shape[1]
+        products = spread.rows @ spread.rows.T if self._narrow else spread.rows.T @ spread.rows
+        products.flat[:: len(products) + 1] += spread.ridge
+        self._factor = np.linalg.cholesky(products)
+        variances, left = np.diag(products), np.square(np.diag(self._factor))  # left once the values before are known
+        if (left <= 1e-12 * variances).any() or left.min() <= 1e-24 * variances.max():
+            raise np.linalg.LinAlgError("singular")
+
+    def squared(self, points: Floats, centres: Floats) -> Floats:
+        """Return squared distances (n, k) of points (n, d) from centres (k, d)."""
+        (plus, minus), (plus_c, minus_c) = self._turned(points), self._turned(centres)
+        return np.maximum(_apart(plus, plus_c) - _apart(minus, minus_c), 0.0)
+
+    def products(self, points: Floats) -> Floats:
+        """Return the inner products (n, n) of points (n, d)."""
+        plus, minus = self._turned(points)
+        return plus @ plus.T - minus @ minus.T
+
+    def _turned(self, points: Floats) -> tuple[Floats, Floats]:
+        """Return two sets of coordinates: the metric is the plain one of the first less that of the second."""
+        if not self._narrow:
+            return solve_triangular(self._factor, points.T, lower=True).T, points[:, :0]
+        # Woodbury's formula for the inverse of rows.T @ rows + ridge * I
+        inside = solve_triangular(self._factor, self._rows @ points.T, lower=True).T
+        return points / np.sqrt(self._ridge), inside / np.sqrt(self._ridge)
+
+
+def _apart(points: Floats, centres: Floats) -> Floats:
+    """Squared Euclidean distances by differences: a clip at a centre is at exactly 0."""
+    return np.stack([np.square(points - one).sum(axis=1) for one in centres], axis=1)
