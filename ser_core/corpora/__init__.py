@@ -4,7 +4,7 @@ from typing import Final
 
 from ser_core.corpora.base import Corpus, CorpusError, Scan
 from ser_core.corpora.cafe import CAFE
-from ser_core.corpora.demo_cards import DEMO_ENGLISH, DEMO_FRENCH, DEMO_GERMAN
+from ser_core.corpora.demo_cards import DEMO_DIARY, DEMO_ENGLISH, DEMO_FRENCH, DEMO_GERMAN
 from ser_core.corpora.emodb import EMODB
 from ser_core.corpora.ravdess import RAVDESS
 
@@ -19,6 +19,7 @@ KINDS: Final = {
         DEMO_ENGLISH,
         DEMO_GERMAN,
         DEMO_FRENCH,
+        DEMO_DIARY,
     )
 }
 """Every corpus with a layout of its own, by name. A folder with a metadata.csv is `ser_core.corpora.folder.corpus`."""

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from ser_core.corpora.espeak import RATE, DemoError, Prosody, Voice, engine_version, speak
 
-__all__ = ["EMOTIONS", "LANGUAGES", "DemoError", "make"]
+__all__ = ["EMOTIONS", "LANGUAGES", "Clip", "DemoError", "fill", "make"]
 
 LANGUAGES: tuple[str, ...] = ("english", "german", "french")
 VERSION = 1  # of the recipe: raise it with any change of the sound
@@ -97,8 +97,9 @@ GERMAN = {
 }
 FRENCH = {"1": "Le facteur passe chaque matin dans la rue", "2": "Les chaises bleues sont devant la fenêtre"}
 
-# espeak-ng's voice, words a minute, the corpus whose names are used
-_SETTING = {"english": ("en-us", 165.0, "RAVDESS"), "german": ("de", 200.0, "EmoDB"), "french": ("fr", 185.0, "CaFE")}
+# espeak-ng's voice and words a minute, by what a set of clips is called (`ser_core.corpora.diary` is one, too)
+_SETTING = {"english": ("en-us", 165.0), "german": ("de", 200.0), "french": ("fr", 185.0), "diary": ("en-us", 165.0)}
+_MODEL = {"english": "RAVDESS", "german": "EmoDB", "french": "CaFE"}
 EMODB_SPEAKERS = {
     "03": "male", "08": "female", "10": "male", "09": "female", "11": "male",
     "13": "female", "12": "male", "14": "female", "15": "male", "16": "female",
@@ -106,15 +107,17 @@ EMODB_SPEAKERS = {
 
 README = """This is synthetic speech, not recordings of people.
 
-espeak-ng {engine} reads the sentences ({language}); prosody and voice quality were set by rule to what the literature
-reports for each emotion (see ser_core/corpora/demo.py). Folders and files are named as in {model}, for the same loader.
+espeak-ng {engine} reads the sentences; prosody and voice quality were set by rule to what the literature
+reports for each emotion (see ser_core/corpora/demo.py). {layout}
 """
 _FACTOR = np.array([field.name in {"rate", "f0_range"} for field in fields(Prosody)])
 _AMOUNT = np.array([field.name in {"pause", "breath", "jitter", "shimmer", "tremor"} for field in fields(Prosody)])
 
 
 @dataclass(frozen=True)
-class _Clip:
+class Clip:
+    """What is to be said, by whom and how."""
+
     file: str  # relative to the corpus, with forward slashes
     speaker: int  # index of the speaker in the corpus
     n_speakers: int
@@ -158,6 +161,23 @@ def make(language: str, root: Path, *, seed: int, progress: Callable[[int, int],
     if language not in LANGUAGES:
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}; got {language!r}.")
     clips = {"english": _english, "german": _german, "french": _french}[language]()
+    layout = f"Folders and files are named as in {_MODEL[language]}, for the same loader."
+    return fill(root, clips, language, layout=layout, seed=seed, progress=progress)
+
+
+def fill(
+    root: Path,
+    clips: list[Clip],
+    language: str,
+    *,
+    layout: str,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write the clips that are not there yet, as `make` says; ``language`` is a key of ``_SETTING``.
+
+    ``layout`` is a sentence for README.txt. Returns the number of clips.
+    """
     stamp_file = root / "made.json"
     present = _present(root, clips)
     stamp = _read_stamp(stamp_file)
@@ -169,7 +189,7 @@ def make(language: str, root: Path, *, seed: int, progress: Callable[[int, int],
     root.mkdir(parents=True, exist_ok=True)
     # Gone before the first clip changes: an interrupted change of seed must not look finished.
     stamp_file.unlink(missing_ok=True)
-    _write(root / "README.txt", README.format(engine=engine, language=language, model=_SETTING[language][2]).encode())
+    _write(root / "README.txt", README.format(engine=engine, layout=layout).encode())
     for done, clip in enumerate(missing, start=1):
         _write_clip(root, clip, language, seed)
         if progress is not None:
@@ -186,7 +206,7 @@ def make(language: str, root: Path, *, seed: int, progress: Callable[[int, int],
     return len(clips)
 
 
-def _english() -> list[_Clip]:
+def _english() -> list[Clip]:
     clips = []
     for actor, (code, emotion), (level, share) in product(
         range(1, 25), RAVDESS.items(), (("01", NORMAL), ("02", STRONG))
@@ -194,30 +214,30 @@ def _english() -> list[_Clip]:
         if (emotion, level) != ("neutral", "02"):
             for statement, text in ENGLISH.items():
                 file = f"Actor_{actor:02d}/03-01-{code}-{level}-{statement}-01-{actor:02d}.wav"
-                clips.append(_Clip(file, actor - 1, 24, _GENDER[actor % 2], emotion, share, text))
+                clips.append(Clip(file, actor - 1, 24, _GENDER[actor % 2], emotion, share, text))
     return clips
 
 
-def _german() -> list[_Clip]:
+def _german() -> list[Clip]:
     return [
-        _Clip(f"wav/{speaker}{code}{letter}a.wav", index, 10, gender, emotion, ONLY, text)
+        Clip(f"wav/{speaker}{code}{letter}a.wav", index, 10, gender, emotion, ONLY, text)
         for index, (speaker, gender) in enumerate(EMODB_SPEAKERS.items())
         for code, text in GERMAN.items()
         for letter, emotion in EMODB.items()
     ]
 
 
-def _french() -> list[_Clip]:
+def _french() -> list[Clip]:
     clips = []
     for actor, (word, emotion), (number, text) in product(range(1, 13), CAFE.items(), FRENCH.items()):
         levels = (("Faible/", "1-", NORMAL), ("Fort/", "2-", STRONG)) if emotion != "neutral" else (("", "", NORMAL),)
         for folder, level, share in levels:
             file = f"{word}/{folder}{actor:02d}-{word[0]}-{level}{number}.wav"
-            clips.append(_Clip(file, actor - 1, 12, _GENDER[actor % 2], emotion, share, text))
+            clips.append(Clip(file, actor - 1, 12, _GENDER[actor % 2], emotion, share, text))
     return clips
 
 
-def _present(root: Path, clips: list[_Clip]) -> set[str]:
+def _present(root: Path, clips: list[Clip]) -> set[str]:
     """Return the clips that are there; refuse a folder that holds any recording we did not write."""
     # macOS hands file names back decomposed, "Colère" would not be found.
     found = {unicodedata.normalize("NFC", path.relative_to(root).as_posix()) for path in root.rglob("*.wav")}
@@ -229,11 +249,11 @@ def _present(root: Path, clips: list[_Clip]) -> set[str]:
     return found
 
 
-def _write_clip(root: Path, clip: _Clip, language: str, seed: int) -> None:
+def _write_clip(root: Path, clip: Clip, language: str, seed: int) -> None:
     speaker = f"{language}/{clip.speaker}"
     voice, own = _speaker(clip, language, seed)
-    manner = MANNER * _rng(seed, speaker, clip.emotion).normal(size=len(own))
-    rng = _rng(seed, language, clip.file)
+    manner = MANNER * rng_of(seed, speaker, clip.emotion).normal(size=len(own))
+    rng = rng_of(seed, language, clip.file)
     share = clip.intensity * rng.normal(1.0, 0.08)
     neutral, target = _vector(Prosody()), _vector(EMOTIONS[clip.emotion])
     spread = _vector(SPREAD)
@@ -246,18 +266,18 @@ def _write_clip(root: Path, clip: _Clip, language: str, seed: int) -> None:
     _write(path, wav.getvalue())
 
 
-def _speaker(clip: _Clip, language: str, seed: int) -> tuple[Voice, NDArray[np.float64]]:
+def _speaker(clip: Clip, language: str, seed: int) -> tuple[Voice, NDArray[np.float64]]:
     """Voice of the clip's speaker, and how that speaker differs from EMOTIONS throughout, in units of SPREAD."""
-    rng = _rng(seed, language, f"speaker {clip.speaker}")
+    rng = rng_of(seed, language, f"speaker {clip.speaker}")
     n, index = clip.n_speakers // 2, clip.speaker // 2
     low, high = _F0[clip.gender]
     # Spread evenly over the range in an order that does not follow the numbering (7 has no factor in common with n).
     f0 = low * (high / low) ** ((7 * index % n + rng.uniform(0.2, 0.8)) / n)
     variants = _VARIANTS[clip.gender]
-    name, speed, _ = _SETTING[language]
+    name, speed = _SETTING[language]
     voice = Voice(
         language=name,
-        variant=variants[(index + LANGUAGES.index(language) * 3) % len(variants)],
+        variant=variants[(index + list(_SETTING).index(language) * 3) % len(variants)],
         f0=f0,
         tract=rng.uniform(0.93, 1.07),
         speed=speed * rng.uniform(0.92, 1.08),
@@ -278,7 +298,7 @@ def _prosody(vector: NDArray[np.float64]) -> Prosody:
     return Prosody(*values.tolist())
 
 
-def _rng(seed: int, *name: str) -> np.random.Generator:
+def rng_of(seed: int, *name: str) -> np.random.Generator:
     """Return a generator that depends on nothing but its arguments: the order of the clips must not matter."""
     return np.random.default_rng(list(hashlib.sha256("\n".join((str(seed), *name)).encode()).digest()))
 

@@ -1,11 +1,11 @@
-"""The demo corpora: synthetic speech in the names and folders of real corpora, read by their loaders."""
+"""The demo corpora: synthetic speech in the names and folders of real corpora, read by their loaders, and a diary."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ser_core.corpora import cafe, emodb, ravdess
-from ser_core.corpora.base import Listing, listing
+from ser_core.corpora import cafe, emodb, folder, ravdess
+from ser_core.corpora.base import Corpus, Listing, listing
 
 
 def _english(root: Path) -> Listing:
@@ -44,5 +44,15 @@ DEMO_FRENCH: Final = replace(
     title="Demo, French (synthetic)",
     parse=_french,
     n_clips=312,
+    **_SYNTHETIC,
+)
+DEMO_DIARY: Final = Corpus(
+    name="demo-diary",
+    title="Demo, two-week diary (synthetic)",
+    language="English",
+    emotions=("neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise", "boredom"),
+    parse=folder.parse,
+    n_clips=84,
+    n_speakers=1,
     **_SYNTHETIC,
 )
