@@ -1,7 +1,7 @@
 """Where computed things are kept: embeddings per clip, maps, and what is known of files.
 
-Embeddings lie in `VectorStore` s, one per encoder recipe. Maps are ``.npz`` files (only arrays; the zip has its CRC
-to guard them). Beside each lies its recipe as JSON.
+Embeddings lie in `VectorStore` s, one per encoder recipe. Maps and analyses are ``.npz`` files (only arrays; the zip
+has its CRC to guard them). Beside each lies its recipe as JSON.
 
 Layout: ``embeddings/<name>-<key>/{recipe.json, vectors.sqlite}``, ``maps/<key>.{npz,json}``, ``files.sqlite``.
 """
@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INT, mtime INT, ct
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of `Cache.ls`: an embedding store (``kind`` "embeddings") or a map ("maps")."""
+    """One line of `Cache.ls`; ``kind`` is "embeddings", "maps" or "analyses"."""
 
     kind: str
     name: str
@@ -139,7 +139,7 @@ class Cache:
         return out
 
     def ls(self) -> list[Entry]:
-        """Return one entry per embedding store, and one per map."""
+        """Return one entry per embedding store, one per map, and one per analysis."""
         entries = []
         for store in self.stores():
             shas, failures = store.known()
@@ -149,7 +149,10 @@ class Cache:
             recipe = read_json(path.with_suffix(".json")) or {}
             parts = ["encoder", "method", "n_components", "layer", "scaling"]
             name = "{} {} {}-D, layer {}, {}".format(*(recipe.get(part, "?") for part in parts))
-            entries.append(Entry("maps", name, path.stem, int(recipe.get("n_clips", 0)), 0, path.stat().st_size))
+            if "analysis" in recipe:
+                name = f"{recipe.get('encoder', '?')} {recipe['analysis']}, layer {recipe.get('layer', '?')}"
+            kind = "analyses" if "analysis" in recipe else "maps"
+            entries.append(Entry(kind, name, path.stem, int(recipe.get("n_clips", 0)), 0, path.stat().st_size))
         return entries
 
     def verify(self) -> list[str]:

@@ -8,38 +8,48 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ser_core import catalogue
+from ser_core.cli import affect, corpora, work
 from ser_core.cli import cache as cache_commands
-from ser_core.cli import corpora, work
 from ser_core.cli.terminal import CacheOption, JsonOption, bar, command, print_json, where
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 app.add_typer(work.app)
+app.add_typer(affect.app)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(cache_commands.app, name="cache")
 
 
 @command(app, "demo")
 def demo(cache: CacheOption = None, as_json: JsonOption = False) -> None:
-    """Make the three synthetic demo corpora and embed the English one."""
-    from ser_core.corpora.demo import LANGUAGES, make
+    """Make the synthetic demo corpora, three and a diary, and embed the English one and the diary."""
+    from ser_core import analyses, maps
+    from ser_core.corpora import demo as speech
+    from ser_core.corpora import diary
     from ser_core.corpora.demo_cards import SEED
 
     kept = where(cache)
     made = {}
-    for language in LANGUAGES:
-        root = kept.root / "demo" / language
-        with bar(f"making demo-{language} (synthetic)") as show:
-            made[f"demo-{language}"] = make(language, root, seed=SEED, progress=show)
-        catalogue.add(kept, f"demo-{language}", root)
+    makers = {language: partial(speech.make, language) for language in speech.LANGUAGES} | {"diary": diary.make}
+    for name, make in makers.items():
+        root = kept.root / "demo" / name
+        with bar(f"making demo-{name} (synthetic)") as show:
+            made[f"demo-{name}"] = make(root, seed=SEED, progress=show)
+        catalogue.add(kept, f"demo-{name}", root)
     if not as_json:
         typer.echo(", ".join(f"{name}: {n_clips} clips" for name, n_clips in made.items()))
-    work.embed(corpus="demo-english", encoder="egemaps", cache=cache, as_json=as_json)
+    work.compute(kept, "demo-diary", "egemaps")
+    english = work.compute(kept, "demo-english", "egemaps")
+    with bar("learning valence and arousal") as show:  # what the Circle and Timeline pages open with
+        clips, scaling = analyses.named(english)[0], maps.default_scaling(english.recipe)
+        analyses.learn(clips, layer=0, scaling=scaling, method="regression", cache=kept, progress=show)
+    work.show_embedded(english, "demo-english", "egemaps", as_json=as_json)
 
 
 @command(app, "dashboard")

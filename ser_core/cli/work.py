@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from ser_core import catalogue
+from ser_core.cache import Cache
 from ser_core.cli.terminal import ERR, CacheOption, JsonOption, command, job, print_json, print_table, where
+from ser_core.embeddings import Embeddings
 
 app = typer.Typer()
 
@@ -34,10 +36,19 @@ def embed(
     as_json: JsonOption = False,
 ) -> None:
     """Compute a corpus's embeddings; what is kept already is not computed again."""
+    result = compute(where(cache), corpus, encoder, device=device, workers=workers)
+    show_embedded(result, corpus, encoder, as_json=as_json)
+    raise typer.Exit(0 if len(result.clips) else 1)
+
+
+def compute(
+    kept: Cache, corpus: str, encoder: str, *, device: str = "auto", workers: int = os.cpu_count() or 1
+) -> Embeddings:
+    """Embed a corpus as a job, and draw the map that the Explore page opens with."""
     from ser_core import embeddings, maps
     from ser_core.encoders import encoder as find
 
-    kept, located, found = where(cache), catalogue.get(where(cache), corpus), find(encoder)
+    located, found = catalogue.get(kept, corpus), find(encoder)
     with job(kept, ["embed", corpus, found.name], f"{corpus} · {found.name}") as report:
         result = embeddings.embed(
             located, found, cache=kept, device=device, workers=workers, progress=lambda now: report(**asdict(now))
@@ -45,6 +56,11 @@ def embed(
         maps.draw_first(result, cache=kept)
     for note in result.damaged:
         ERR.print(f"Computed again: {note}", markup=False, highlight=False)
+    return result
+
+
+def show_embedded(result: Embeddings, corpus: str, encoder: str, *, as_json: bool) -> None:
+    """Print what an embedding came to."""
     summary = {
         "corpus": corpus,
         "encoder": encoder,
@@ -57,13 +73,12 @@ def embed(
     }
     if as_json:
         print_json(summary)
-        raise typer.Exit(0 if len(result.clips) else 1)
+        return
     typer.echo(
         f"{len(result.clips)} clips embedded, {len(result.layers)} layers of {result.recipe['dim']} numbers each."
     )
     for failure in summary["failures"]:
         typer.echo(f"failed: {failure['file']}: {failure['reason']}")
-    raise typer.Exit(0 if len(result.clips) else 1)
 
 
 @command(app, "project")
