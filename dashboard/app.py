@@ -23,6 +23,10 @@ def main() -> None:
     links.restore()
     pages = [
         st.Page(HERE / "views" / "explore.py", title="Explore", default=True),
+        st.Page(HERE / "views" / "clusters.py", title="Clusters"),
+        st.Page(HERE / "views" / "distances.py", title="Distances"),
+        st.Page(HERE / "views" / "circumplex.py", title="Circle of emotions"),
+        st.Page(HERE / "views" / "timeline.py", title="Timeline"),
         st.Page(HERE / "views" / "data.py", title="Data"),
     ]
     st.navigation(pages, position="top").run()

@@ -38,7 +38,15 @@ function look(chart) {
     attach(chart, plot);
     restore(chart, plot);
   }
+  seeThrough(plot);
   paint(chart); // Streamlit may have put the bare traces back
+}
+
+// What can be seen through can be pointed through: in 3-D plotly's pointer stops at every surface, also at one that has
+// nothing to say, and would not find the points in it.
+function seeThrough(plot) {
+  for (const trace of Object.values(plot._fullLayout.scene?._scene?.traces ?? {}))
+    if (trace.mesh && trace.data?.hoverinfo === "skip") trace.mesh.drawPick = null;
 }
 
 function attach(chart, plot) {

@@ -58,17 +58,33 @@ def sound(found: Embeddings, row: int | None) -> clicks.Sound:
 
 
 def show(found: Embeddings, row: int | None, *, drawn: Map, on_jump: Callable[[int], None]) -> None:
-    """Show a clip; ``on_jump`` gets the row of a neighbour that was chosen."""
+    """Show a clip of a map; ``on_jump`` gets the row of a neighbour that was chosen."""
     if row is None:
         st.markdown("**Clip in hand**")
         st.caption(EMPTY)
         return
-    clip = found.clips.iloc[row]
-    st.markdown(f"**{widgets.plain(PurePosixPath(clip['file']).name)}**")
-    _sound(found, row)
-    widgets.facts(labels(clip))
+    _clip(found, row, autoplay=False)  # the bridge to the map starts it, also for a second click
     st.markdown("**Nearest in the original space**")
     _neighbours(found, row, drawn, on_jump)
+
+
+def alone(found: Embeddings, row: int | None, *, empty: str) -> None:
+    """Show a clip on a page without a map; ``empty`` says how to take one in hand."""
+    if row is None:
+        st.markdown("**Clip in hand**")
+        st.caption(empty)
+        return
+    plays = st.session_state.get("_plays", 0)
+    new = plays != st.session_state.get("_played", 0)
+    st.session_state["_played"] = plays
+    _clip(found, row, autoplay=new and bool(st.session_state.get("autoplay", True)))
+
+
+def _clip(found: Embeddings, row: int, *, autoplay: bool) -> None:
+    clip = found.clips.iloc[row]
+    st.markdown(f"**{widgets.plain(PurePosixPath(clip['file']).name)}**")
+    _sound(found, row, autoplay=autoplay)
+    widgets.facts(labels(clip))
 
 
 def labels(clip: pd.Series) -> dict[str, str]:
@@ -91,7 +107,7 @@ def _word(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _sound(found: Embeddings, row: int) -> None:
+def _sound(found: Embeddings, row: int, *, autoplay: bool) -> None:
     clip = found.clips.iloc[row]
     roots = {one.name: one.root for one in data.corpora()}
     file = roots.get(clip["corpus"], Path()) / clip["file"]
@@ -101,7 +117,7 @@ def _sound(found: Embeddings, row: int) -> None:
         st.warning(f"This clip cannot be played: {widgets.plain(error.reason)}.")
         return
     with st.container(key=_player(found, row)):
-        st.audio(audio.wav_bytes(signal), loop=bool(st.session_state.get("loop")))
+        st.audio(audio.wav_bytes(signal), loop=bool(st.session_state.get("loop")), autoplay=autoplay)
     switches = st.columns(2)
     for switch, (name, label, usual) in zip(switches, SWITCHES, strict=True):
         st.session_state[f"_{name}"] = bool(st.session_state.get(name, usual))

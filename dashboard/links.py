@@ -22,9 +22,27 @@ NAMES: Final = {
     "colour": "colour",
     "clip": "clip",
     "camera": "camera",
+    "shape": "shape",
+    "levels": "levels",
+    "emotions": "emotions",
+    "space": "space",
+    "covariance": "covariance",
+    "shrink": "shrink",
+    "sorting": "order",
+    "pair": "pair",
+    "part": "part",
+    "turn": "turn",
+    "mirror": "mirror",
+    "learn": "learn",
+    "teacher": "teacher",
+    "diary": "diary",
+    "person": "person",
+    "period": "period",
+    "span": "span",
 }
 """Name in the session -> name in the link."""
-NUMBERS: Final = ("layer", "dims")
+NUMBERS: Final = ("layer", "dims", "turn")
+LISTS: Final = ("corpora", "emotions", "pair")
 CLIP_DIGITS: Final = 12
 """Hex digits of a clip's SHA-256 in a link."""
 LONGEST: Final = 60
@@ -89,7 +107,7 @@ def publish() -> None:
 
 
 def _parsed(name: str, text: str) -> Any:
-    if name == "corpora":
+    if name in LISTS:
         return [part for part in text.split(",") if part]
     if name == "camera":
         return _numbers(text)
@@ -111,6 +129,6 @@ def _written(name: str, value: Any) -> str:
         return ""
     if name == "camera":
         return ",".join(f"{number:g}" for number in value)
-    if name == "corpora":
+    if name in LISTS:
         return ",".join(value)
     return str(value)[:CLIP_DIGITS] if name == "clip" else str(value)

@@ -1,7 +1,7 @@
 """The map with everything that answers to a click: picture, clip in hand, quality, table. One fragment of the page."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import clicks, clip_panel, links, quality_panel, widgets
+from dashboard import clicks, clip_panel, links, widgets
 from ser_core import emotions, maps, sampling
 from ser_core.embeddings import Embeddings
 from ser_core.maps import Map
@@ -47,13 +47,26 @@ class Scene:
         return frozenset(st.session_state["_hidden"].get(self.column, ())) & known
 
 
-def scene(found: Embeddings, drawn: Map, *, column: str, common: bool) -> Scene:
-    """Put a map together with its figure, which stays the same object until map or colour change."""
+def scene(
+    found: Embeddings,
+    drawn: Map,
+    *,
+    column: str,
+    common: bool,
+    overlay: Sequence[go.Scattergl | go.Scatter | go.Mesh3d | go.Surface] = (),
+    overlay_id: object = None,
+) -> Scene:
+    """Put a map together with its figure, which stays the same object until map, colour or overlay change.
+
+    ``overlay`` are traces drawn over the points; ``overlay_id`` tells one set from another.
+    """
     map_id = key(maps.recipe(found, drawn.view))
     _settle_view(map_id, drawn.view.n_components)
-    wanted = (map_id, column, common, st.session_state.get("_redraw", 0))
+    wanted = (map_id, column, common, overlay_id, st.session_state.get("_redraw", 0))
     if st.session_state.get("_scene", (None,))[0] != wanted:
-        st.session_state["_scene"] = (wanted, _scene(map_id, found, drawn, column, common))
+        made = _scene(map_id, found, drawn, column, common)
+        made.figure.add_traces(list(overlay))
+        st.session_state["_scene"] = (wanted, made)
     return st.session_state["_scene"][1]
 
 
@@ -101,13 +114,13 @@ def _settle_view(map_id: str, n_components: int) -> None:
 
 
 @st.fragment
-def show(scene: Scene) -> None:
-    """Show the map and all that belongs to it; a click runs only this again."""
+def show(scene: Scene, *, under: Callable[[], None]) -> None:
+    """Show the map and all that belongs to it, and ``under`` it what the page adds; a click runs only this again."""
     row = clip_panel.row_in_hand(scene.found)
     left, right = st.columns([1.85, 1], gap="medium")
     with left:
         _picture(scene)
-        quality_panel.show(scene.found, scene.drawn)
+        under()
     with right:
         clip_panel.show(scene.found, row, drawn=scene.drawn, on_jump=lambda to: clip_panel.take(scene.found, to))
     _listen(scene, row)

@@ -11,6 +11,7 @@ from dashboard import data, links
 from ser_core import maps
 from ser_core.catalogue import Located
 from ser_core.embeddings import Coverage, Embeddings
+from ser_core.geometry.projection import Scaling
 from ser_core.maps import View
 from ser_core.plots.colours import EMOTION
 
@@ -76,21 +77,30 @@ def common_coverage(parts: Sequence[Sequence[Coverage]]) -> dict[str, Coverage]:
 COUNTS: Final = ("n_embedded", "n_failed", "n_pending")
 
 
-def view(found: Embeddings) -> View:
-    """Choose layer, projection, dimensions and scaling."""
-    layers = found.layers
-    layer = len(layers) - 1
-    if len(layers) > 1:
-        numbers = list(range(len(layers)))
-        layer = links.settle("layer", numbers, default=layer)
-        st.session_state["_layer"] = layer
-        arguments: dict[str, Any] = {"key": "_layer", "on_change": _keep, "args": ("layer",)}
-        st.select_slider("Layer", numbers, format_func=layers.__getitem__, **arguments)
-    else:
-        links.settle("layer", [0], default=0)
+def view(found: Embeddings, *, dims: Sequence[int] = (3, 2)) -> View:
+    """Choose layer, projection, dimensions (where there is more than one way) and scaling."""
+    number = layer(found)
     method = segments("method", "Projection", ["pca", "umap"], default="pca", show=METHODS.__getitem__)
-    dims = segments("dims", "Dimensions", [3, 2], default=3, show=lambda n: f"{n}-D")
-    scaling = select(
+    n_components = dims[0]
+    if len(dims) > 1:
+        n_components = segments("dims", "Dimensions", dims, default=dims[0], show=lambda n: f"{n}-D")
+    return View(number, method, n_components, scaling(found), maps.SEED)
+
+
+def layer(found: Embeddings) -> int:
+    """Choose one of the encoder's layers."""
+    numbers = list(range(len(found.layers)))
+    value = links.settle("layer", numbers, default=numbers[-1])
+    if len(numbers) > 1:
+        st.session_state["_layer"] = value
+        arguments: dict[str, Any] = {"key": "_layer", "on_change": _keep, "args": ("layer",)}
+        st.select_slider("Layer", numbers, format_func=found.layers.__getitem__, **arguments)
+    return value
+
+
+def scaling(found: Embeddings) -> Scaling:
+    """Choose how the values are scaled."""
+    return select(
         "scaling",
         "Scaling of values",
         ["standard", "centre"],
@@ -99,7 +109,6 @@ def view(found: Embeddings) -> View:
         help="Standardise (z-score) gives every value the same spread: for features in units of their own. "
         "Centre only keeps the spread that a network gave its activations.",
     )
-    return View(layer, method, dims, scaling, maps.SEED)
 
 
 def colour(clips: pd.DataFrame) -> str:
@@ -123,6 +132,20 @@ def select(
     st.session_state[f"_{name}"] = value = links.settle(name, options, default=default, show=show)
     st.selectbox(label, options, format_func=show, key=f"_{name}", on_change=_keep, args=(name,), help=help)
     return value
+
+
+def several(name: str, label: str, options: Sequence[str], *, help: str | None = None) -> tuple[str, ...]:  # noqa: A002
+    """Show a choice of several as a multi-select; at first, and when all are taken away, all of them."""
+    asked = st.session_state.get(name) or ()
+    wanted = [option for option in options if option in asked]
+    unknown = ", ".join(word for word in asked if word not in options)
+    if unknown and links.from_link(name):
+        links.note(f"The link asks for {links.NAMES[name]} that are not here: {unknown[: links.LONGEST]}.")
+    st.session_state[f"_{name}"] = st.session_state[name] = wanted
+    links.from_link(name)
+    arguments: dict[str, Any] = {"placeholder": "all", "on_change": _keep, "args": (name,), "help": help}
+    st.multiselect(label, options, key=f"_{name}", **arguments)
+    return tuple(wanted or options)
 
 
 def segments(name: str, label: str, options: Sequence[Any], *, default: object, show: Callable[[Any], str]) -> Any:

@@ -167,7 +167,7 @@ def quick(found: Embeddings) -> bool:
 def kept_learnt(found: Embeddings, *, layer: int, scaling: Scaling, method: Method, cache: Cache) -> Learnt | None:
     """Return a learnt map that was computed before, None if there is none."""
     arrays = cache.load_arrays(_recipe(found, "affect", {"layer": layer, "scaling": scaling, "method": method}))
-    if arrays is None or not {"weights", "placed_speakers"} <= arrays.keys():
+    if arrays is None or not {"weights", "limit", "placed_speakers"} <= arrays.keys():
         return None
     alpha = float(arrays["alpha"])
     goal, speakers = affect.targets(found.clips), found.clips["speaker"].to_numpy(str)
@@ -177,7 +177,7 @@ def kept_learnt(found: Embeddings, *, layer: int, scaling: Scaling, method: Meth
         if name in arrays
     }
     fitted = {name: arrays[name] for name in ("centre", "spread", "weights", "offset")}
-    learnt = AffectMap(**fitted, alpha=None if np.isnan(alpha) else alpha)
+    learnt = AffectMap(**fitted, alpha=None if np.isnan(alpha) else alpha, limit=float(arrays["limit"]))
     return Learnt(learnt, goal, placed["placed_speakers"], placed.get("placed_emotions"))
 
 
@@ -212,6 +212,7 @@ def learn(
     arrays: dict[str, NDArray[Any]] = {
         **{name: getattr(fitted, name) for name in ("centre", "spread", "weights", "offset")},
         "alpha": np.array(np.nan if fitted.alpha is None else fitted.alpha),
+        "limit": np.array(fitted.limit),
         "placed_speakers": by_speaker.placed,
     }
     by_emotion = None

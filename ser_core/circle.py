@@ -29,12 +29,14 @@ TESTED: Final = (4, 9)
 class Order:
     """The emotions' circular order on a map, and Russell's order tested: on the map and in all dimensions.
 
+    ``rows`` are those of the clips with a known emotion.
+
     The tests are None where fewer than four emotions have a place on Russell's circle.
     """
 
     circle: Circle
-    clips: Embeddings
     rows: NDArray[np.intp]
+    n_speakers: int
     plane: OrderTest | None
     full: OrderTest | None
 
@@ -69,12 +71,13 @@ def order(found: Embeddings, drawn: Map, *, alignment: Alignment | None) -> Orde
     clips, rows = analyses.named(found)
     points = drawn.projection.coordinates[rows, :2].astype(np.float64)
     labels, speakers = clips.clips["emotion"].to_numpy(str), clips.clips["speaker"].to_numpy(str)
+    n_speakers = clips.clips["speaker"].nunique()
     circle = circumplex.circle(
         points, labels, speakers, alignment=alignment, n_resamples=analyses.N_RESAMPLES, seed=analyses.SEED
     )
     known = np.flatnonzero(np.isfinite(circle.reference))
     if not TESTED[0] <= len(known) <= TESTED[1]:
-        return Order(circle, clips, rows, None, None)
+        return Order(circle, rows, n_speakers, None, None)
     expected = list(np.argsort(circle.reference[known], kind="stable"))
     centroids = np.array([points[labels == circle.names[k]].mean(axis=0) for k in known])
     on_map = np.linalg.norm(centroids[:, None] - centroids[None], axis=2)
@@ -83,7 +86,7 @@ def order(found: Embeddings, drawn: Map, *, alignment: Alignment | None) -> Orde
     places = [measured.names.index(circle.names[k]) for k in known]
     everywhere = measured.between[np.ix_(places, places)]
     tests = [order_test(one, expected) for one in (on_map, everywhere)]
-    return Order(circle, clips, rows, *tests)
+    return Order(circle, rows, n_speakers, *tests)
 
 
 def order_summary(result: Order) -> dict[str, Any]:
@@ -106,7 +109,7 @@ def order_summary(result: Order) -> dict[str, Any]:
     tests = {"plane": result.plane, "full": result.full}
     return {
         "n_clips": len(result.rows),
-        "n_speakers": result.clips.clips["speaker"].nunique(),
+        "n_speakers": result.n_speakers,
         "order": list(circle.polar.order),
         "circle": sorted(rows, key=lambda row: row["angle"]),
         "rotation": circle.alignment.rotation,

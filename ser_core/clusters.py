@@ -91,4 +91,4 @@ def summary(result: Clusters) -> dict[str, Any]:
 
 def _factors(clips: Embeddings) -> dict[str, list[str]]:
     given = {name: clips.clips[name].fillna("not given").astype(str) for name in FACTORS if name in clips.clips}
-    return {name: list(values) for name, values in given.items() if values.nunique() > 1}
+    return {name: list(values) for name, values in given.items() if 1 < values.nunique() < len(values)}

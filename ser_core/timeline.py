@@ -177,8 +177,7 @@ def of(
     if not len(speakers):
         raise TimelineError("there is no clip: embed the corpus first, with `ser embed`")
     if person is None:
-        dated = when(embeddings.clips)[0].notna()
-        person = str(dated.groupby(speakers).sum().sort_values(ascending=False, kind="stable").index[0])
+        person = next(iter(people(embeddings.clips)), speakers.iloc[0])
     rows = np.flatnonzero(speakers == person)
     if not len(rows):
         names = sorted(set(speakers))
@@ -186,6 +185,19 @@ def of(
         raise TimelineError(f"no clip of {person!r}: expected one of {shown}")
     times, source = when(embeddings.clips.iloc[rows])
     return timeline(np.asarray(points)[rows], times, person=person, period=period, seed=SEED), source
+
+
+def people(clips: pd.DataFrame) -> list[str]:
+    """Return the speakers with dated clips (see `when`), those with most first.
+
+    Examples
+    --------
+    >>> people(pd.DataFrame({"file": ["2026-03-01.wav", "b.wav"], "speaker": ["Ada", "Ben"]}))
+    ['Ada']
+    """
+    dated = when(clips)[0].notna()
+    counts = clips.loc[dated, "speaker"].astype(str).value_counts()
+    return sorted(counts.index, key=lambda name: (-counts[name], name))
 
 
 def table(result: Timeline) -> pd.DataFrame:

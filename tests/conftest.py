@@ -1,5 +1,9 @@
 """Synthetic clips, a trivial encoder, and where real corpora may lie."""
 
+# isort: off
+import ser_core  # noqa: F401  first: it says how BLAS threads wait, which numpy reads when it is loaded
+
+# isort: on
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

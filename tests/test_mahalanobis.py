@@ -126,53 +126,74 @@ def test_the_tail_is_chi_square_for_gaussian_clips() -> None:
 @pytest.mark.parametrize("estimator", ["shrunk", "plain"])
 @pytest.mark.parametrize("d", [1, 3, 12])
 def test_resampling_against_copied_rows(covariance: Covariance, estimator: str, d: int) -> None:
-    """Means of copied rows, under the covariance of all clips; basic intervals of the squares, written out."""
+    """Means of copied rows, under the covariance of all clips; the test inverted by brute force."""
     shrink = estimator == "shrunk"
     x, labels, speakers = clips(300, d=d)
     found = mahalanobis.resampled(x, labels, speakers, covariance=covariance, shrink=shrink, n_resamples=40, seed=7)
-    measured = mahalanobis.distances(x, labels, covariance=covariance, shrink=shrink).between
-    _, matrices, _ = in_full(x, labels, covariance=covariance, shrink=shrink)
     people = np.unique(speakers)
     drawn = np.random.default_rng(7).multinomial(5, np.full(5, 0.2), size=40)
+    means, matrices, _ = in_full(x, labels, covariance=covariance, shrink=shrink)
     for a, b in ((0, 1), (0, 2), (1, 2)):
         inverse = np.linalg.inv((matrices[a] + matrices[b]) / 2)
-        squares = []
+        apart = means[a] - means[b]
+        measured = theirs(means[a], means[b], inverse)
+        steps = []
         for times in drawn:
             rows = np.concatenate(
                 [np.flatnonzero(speakers == person) for person, n in zip(people, times, strict=True) for _ in range(n)]
             )
             one, other = (x[rows][labels[rows] == NAMES[k]].mean(axis=0) for k in (a, b))
-            squares.append(theirs(one, other, inverse) ** 2)
-        ends = 2 * measured[a, b] ** 2 - np.array([*np.percentile(squares, [97.5, 2.5]), np.mean(squares)])
-        expected = np.sqrt(np.maximum(ends, 0))
-        for name, value in zip(("low", "high", "corrected"), expected, strict=True):
-            matrix = getattr(found, name)
-            assert matrix[a, b] == pytest.approx(value, abs=1e-8), name
-            assert matrix[b, a] == matrix[a, b]
+            steps.append(one - other - apart)
+
+        def fits(length: float, apart=apart, measured=measured, inverse=inverse, steps=steps) -> bool:
+            draws = [theirs(length / measured * apart, -step, inverse) for step in steps]
+            low, high = np.percentile(np.square(draws), [2.5, 97.5])
+            return low <= measured**2 <= high
+
+        step = 1.01 * (measured + 3 * max(theirs(0 * apart, step, inverse) for step in steps)) / mahalanobis.N_TRIED
+        for end, outwards in ((found.low[a, b], -step), (found.high[a, b], step)):
+            assert fits(end)
+            assert end == 0 or not fits(max(end + outwards, 0))
+        squares = [theirs(step, 0 * step, inverse) ** 2 for step in steps]
+        corrected = np.sqrt(max(measured**2 - np.mean(squares), 0))
+        assert found.corrected[a, b] == found.corrected[b, a] == pytest.approx(corrected, abs=1e-8)
 
 
-def test_the_intervals_cover_the_truth_and_the_correction_takes_the_excess_off() -> None:
-    """Means 3 apart in 20 dimensions, spoken by 16 people who each have a way of their own with an emotion."""
-    n_runs, n_people, d = 60, 16, 20
-    covered, plain, corrected = 0, [], []
+@pytest.mark.parametrize("apart", [0.0, 0.3, 3.0])
+def test_the_intervals_cover_the_truth(apart: float) -> None:
+    """Means so far apart in 3 dimensions, spoken by 16 people who each have a way of their own with an emotion."""
+    errors, covered = simulated(apart, d=3, n_people=16)
+    assert 0.87 * len(errors) <= covered  # 95 % less two standard errors, and what 16 speakers cost a bootstrap
+    if apart == 3:
+        assert covered < len(errors)  # an interval that always covers says nothing
+
+
+def test_the_correction_takes_off_what_noise_adds() -> None:
+    errors, _ = simulated(1.0, d=12, n_people=40)
+    plain, corrected = errors.mean(axis=0)
+    error = errors.std(axis=0) / np.sqrt(len(errors))
+    assert plain > 5 * error[0]
+    assert abs(corrected) < plain / 4 + 2 * error[1]
+
+
+def simulated(apart: float, *, d: int, n_people: int) -> tuple[NDArray[np.float64], int]:
+    """Errors of the squared distance, plain and corrected, in 60 samples, and how many intervals hold the truth."""
+    covered, errors = 0, []
     labels = np.tile(["anger", "fear"], n_people * 6)
     speakers = np.repeat([f"s{number}" for number in range(n_people)], 12)
-    apart = 3.0 * np.eye(d)[0]
+    step = apart * np.eye(d)[0]
     options = {"covariance": "pooled", "shrink": False}
-    for run in range(n_runs):
+    for run in range(60):
         random = np.random.default_rng(run)
         own = np.repeat(random.normal(scale=0.5, size=(n_people, 2, d)), 6, axis=0).reshape(-1, d)
-        x = random.normal(size=(len(labels), d)) + own + np.outer(labels == "fear", apart)
+        x = random.normal(size=(len(labels), d)) + own + np.outer(labels == "fear", step)
         residuals = np.concatenate([x[labels == name] - x[labels == name].mean(axis=0) for name in ("anger", "fear")])
-        truth = apart @ np.linalg.solve(residuals.T @ residuals / (len(x) - 2), apart)  # in the unit of measurement
-        plain.append(mahalanobis.distances(x, labels, **options).between[0, 1] ** 2 - truth)
+        truth = step @ np.linalg.solve(residuals.T @ residuals / (len(x) - 2), step)  # in the unit of measurement
+        plain = mahalanobis.distances(x, labels, **options).between[0, 1]
         found = mahalanobis.resampled(x, labels, speakers, **options, n_resamples=300, seed=run)
-        corrected.append(found.corrected[0, 1] ** 2 - truth)
+        errors.append((plain**2 - truth, found.corrected[0, 1] ** 2 - truth))
         covered += found.low[0, 1] <= np.sqrt(truth) <= found.high[0, 1]
-    errors = [np.std(values) / np.sqrt(n_runs) for values in (plain, corrected)]
-    assert 0.87 * n_runs <= covered  # 95 % of 60, less two standard errors and what 16 speakers cost a bootstrap
-    assert np.mean(plain) > 3 * errors[0]
-    assert abs(np.mean(corrected)) < 3 * errors[1]
+    return np.array(errors), int(covered)
 
 
 def test_a_draw_without_an_emotion_is_left_out() -> None:

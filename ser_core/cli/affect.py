@@ -51,12 +51,8 @@ def clusters(
     view = _view(found, layer, method, dimensions, scaling, seed)
     drawn = _drawn(kept, found, view)
     result = analysis.clusters(found, drawn, shape=shape)
-    summary = {
-        "corpora": corpora.split(","),
-        "encoder": found.recipe["name"],
-        **asdict(view),
-        **analysis.summary(result),
-    }
+    about = {"corpora": corpora.split(","), "encoder": found.recipe["name"], **asdict(view), "shape": shape}
+    summary = about | analysis.summary(result)
     if as_json:
         print_json(summary)
         return
@@ -166,14 +162,11 @@ def circumplex(
     from ser_core.geometry.russell import russell as words
 
     if russell:
-        table = [
-            {"word": one.word, "angle": round(one.angle, 4), "agreement": round(one.agreement, 4)} for one in words()
-        ]
         if as_json:
-            print_json({"words": table})
-        else:
-            rows = [(one.word, f"{one.angle:.1f}", f"{one.agreement:.2f}", f"{one.published:.1f}") for one in words()]
-            print_table("word", "angle", "agreement", "published angle", rows=rows)
+            print_json({"words": [{k: getattr(one, k) for k in ("word", "angle", "agreement")} for one in words()]})
+            return
+        rows = [(one.word, f"{one.angle:.1f}", f"{one.agreement:.2f}", f"{one.published:.1f}") for one in words()]
+        print_table("word", "angle", "agreement", "published angle", rows=rows)
         return
     if corpora is None or encoder is None:
         raise typer.BadParameter("name a corpus and an encoder, or ask for --russell")

@@ -40,6 +40,12 @@ AXES: Final = ("valence", "arousal")
 SCALES: Final = ((-1, 1), (0, 1), (1, 5), (1, 7), (1, 9))
 """Scales of ratings that are understood; the first that all ratings lie in is taken."""
 LABELS: Final = "coordinates of the label on Russell's circle"
+LIMIT: Final = 10.0
+"""Standard deviations beyond which a standardised value counts as so many, in learning and in placing.
+
+Some eGeMAPS values have very long tails (one demo clip lies 7,548 deviations out), and a linear map would follow them
+off the plane. P4 drops clips beyond the same limit; here every clip keeps its place.
+"""
 LEAST_EMOTIONS: Final = 3
 """Points that Procrustes analysis in a plane needs: two can be matched in two ways."""
 
@@ -55,17 +61,22 @@ class Targets:
 
 @dataclass(frozen=True)
 class AffectMap:
-    """A linear map: centre and spread of shape (dim,), weights (dim, 2), offset (2,); ``alpha`` the ridge penalty."""
+    """A linear map: centre and spread of shape (dim,), weights (dim, 2), offset (2,); ``alpha`` the ridge penalty.
+
+    Scaled values beyond ``limit`` count as ``limit`` (infinite where nothing was divided by a spread).
+    """
 
     centre: NDArray[np.float64]
     spread: NDArray[np.float64]
     weights: NDArray[np.float64]
     offset: NDArray[np.float64]
     alpha: float | None
+    limit: float
 
     def place(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return valence and arousal, shape (n_clips, 2), of vectors of shape (n_clips, dim)."""
-        return (vectors - self.centre) / self.spread @ self.weights + self.offset
+        scaled = np.clip((vectors - self.centre) / self.spread, -self.limit, self.limit)
+        return scaled @ self.weights + self.offset
 
 
 def targets(clips: pd.DataFrame) -> Targets:
@@ -122,7 +133,8 @@ def learn(
     speakers
         Of each clip; the regression's penalty is chosen on speakers left out.
     scaling
-        ``centre``, or ``standard`` to divide by the standard deviation too (dimensions that are constant are left out).
+        ``centre``, or ``standard`` to divide by the standard deviation too (dimensions that are constant are left out,
+        values beyond `LIMIT` count as that).
 
     Raises
     ------
@@ -141,12 +153,14 @@ def learn(
     if scaling == "standard":
         deviation = z.std(axis=0)
         spread = np.where(deviation > 1e-12 * (1 + largest), deviation, np.inf)
+    limit = LIMIT if scaling == "standard" else np.inf
     z -= centre
     z /= spread
+    np.clip(z, -limit, limit, out=z)
     if method == "procrustes":
-        return AffectMap(centre, spread, *_procrustes(z, y, words), None)
+        return AffectMap(centre, spread, *_procrustes(z, y, words), None, limit)
     found = ridge.fit(z, y, np.asarray(speakers, dtype=np.str_)[known].tolist())
-    return AffectMap(centre, spread, found.weights, found.offset, found.alpha)
+    return AffectMap(centre, spread, found.weights, found.offset, found.alpha, limit)
 
 
 def unseen_speakers(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 Floats = NDArray[np.float64]
 
@@ -96,9 +95,9 @@ class Metric:
     def _turned(self, points: Floats) -> tuple[Floats, Floats]:
         """Return two sets of coordinates: the metric is the plain one of the first less that of the second."""
         if not self._narrow:
-            return solve_triangular(self._factor, points.T, lower=True).T, points[:, :0]
+            return np.linalg.solve(self._factor, points.T).T, points[:, :0]
         # Woodbury's formula for the inverse of rows.T @ rows + ridge * I
-        inside = solve_triangular(self._factor, self._rows @ points.T, lower=True).T
+        inside = np.linalg.solve(self._factor, self._rows @ points.T).T
         return points / np.sqrt(self._ridge), inside / np.sqrt(self._ridge)
 
 

@@ -7,7 +7,7 @@ columns than the original: ``dimensions`` then says how many there were, which s
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from ser_core.geometry.covariance import Metric, Spread
 from ser_core.geometry.density import in_order
 
 Covariance = Literal["pooled", "per-emotion"]
+N_TRIED: Final = 500
+"""Distances that are tried for the ends of an interval."""
 
 
 class DistanceError(SerError, ValueError):
@@ -137,11 +139,13 @@ def resampled(
 ) -> Resampled:
     """Say how sure `Distances.between` are, from means of speakers drawn with replacement; options as in `distances`.
 
-    The covariance, the unit of measurement, stays that of all clips. A squared distance is the larger the noisier the
-    means are, in many dimensions by much, and those of a draw are noisier still: so the intervals are basic bootstrap
-    intervals of the squared distance, 2 d^2 less its percentiles (Davison & Hinkley 1997, section 5.2), which take the
-    excess off; a distance above its interval was raised by noise. ``progress`` gets the pairs of emotions done, and
-    how many there are.
+    The covariance, the unit of measurement, stays that of all clips. A distance is the larger the noisier the means
+    are, in many dimensions by much, and those of a draw are noisier still: percentiles of the draws would lie too high.
+    So the interval holds the distances which, with the noise of the draws added, give what was measured in all but
+    2.5 % of draws on either side (inversion of a bootstrap test, Davison & Hinkley 1997, section 5.5). A distance above
+    its interval was raised by noise. Where clips are fewer than the square of the dimensions (`Distances.enough`) the
+    intervals are too narrow: the covariance was fitted to the same clips. ``progress`` gets the pairs of emotions done,
+    and how many there are.
 
     Raises
     ------
@@ -169,22 +173,33 @@ def resampled(
     for done, (a, b) in enumerate(pairs, start=1):
         under = metric or Metric(covariances.mean_of(spreads[a], spreads[b]))
         products = under.products(np.concatenate([(means[a] - means[b])[None], sums[a], sums[b]]))
-        steps = np.concatenate([np.ones((n_resamples, 1)), share[:, a], -share[:, b]], axis=1)
-        squared = np.einsum("rc,cd,rd->r", steps, products, steps)
-        for where, value in zip((out.low, out.high, out.corrected), _basic(products[0, 0], squared), strict=True):
+        steps = np.concatenate([share[:, a], -share[:, b]], axis=1)
+        steps = steps[np.isfinite(steps).all(axis=1)]
+        noise = np.einsum("rc,cd,rd->r", steps, products[1:, 1:], steps)
+        found = _invert(products[0, 0], noise, steps @ products[1:, 0])
+        for where, value in zip((out.low, out.high, out.corrected), found, strict=True):
             where[a, b] = where[b, a] = value
         progress(done, len(pairs))
     return out
 
 
-def _basic(squared: float, draws: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return both ends of the basic interval and the corrected distance, from a squared distance and its draws."""
-    known = draws[np.isfinite(draws)]
-    if not len(known):
+def _invert(squared: float, noise: NDArray[np.float64], along: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return both ends of the interval and the corrected distance.
+
+    ``squared`` is the distance measured, squared; ``noise`` the squared length of each draw's step, and ``along`` its
+    inner product with the difference of the means.
+    """
+    if not len(noise):
         return np.nan, np.nan, np.nan
-    low, high = np.percentile(known, [2.5, 97.5])
-    ends = np.sqrt(np.maximum(2 * squared - np.array([high, low, known.mean()]), 0.0))
-    return float(ends[0]), float(ends[1]), float(ends[2])
+    measured = np.sqrt(squared)
+    tried = np.linspace(0.0, measured + 3 * np.sqrt(noise.max()), N_TRIED)[:, None]
+    draws = np.square(tried) + 2 * tried * along / max(measured, 1e-300) + noise
+    low, high = np.percentile(draws, [2.5, 97.5], axis=1)
+    fits = np.flatnonzero((low <= squared) & (squared <= high))
+    if not len(fits):  # less than noise alone would give
+        fits = np.array([0, int(low.argmin())])
+    corrected = np.sqrt(max(squared - noise.mean(), 0.0))
+    return float(tried[fits[0], 0]), float(tried[fits[-1], 0]), float(corrected)
 
 
 def outlying(distances: Distances, labels: Sequence[str] | NDArray[np.str_], *, n: int) -> NDArray[np.intp]:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from ser_core.geometry import density
 from ser_core.geometry.density import Densities, Gaussian, Overlap
 from ser_core.geometry.separation import Share
+from ser_core.plots import distances
 from ser_core.plots.colours import GREY, oklch, shown
 from ser_core.plots.map import FAINT
 
 OUTLINE: Final = "outline"
 """``meta`` of every outline of a cloud: it is no clip."""
-LOOK: Final = {0.5: (2.6, "solid", 0.11), 0.9: (2.0, "dash", 0.07), 0.95: (1.6, "dot", 0.05)}
+LOOK: Final = {0.5: (2.6, "solid", 0.12), 0.9: (2.0, "dash", 0.08), 0.95: (1.6, "dot", 0.05)}
 """Share of clips inside -> width and dash of a line in 2-D, opacity of a surface in 3-D where there are many."""
 FEW: Final = 3
 """Up to so many clouds are drawn twice as opaque."""
@@ -25,11 +26,8 @@ FADED: Final = 0.16
 BAR: Final = oklch(0.62, 0.10, 250)
 REST: Final = "rgba(128,128,128,0.55)"
 WHISKER: Final = "#8d8d8d"
-OVERLAP: Final = "80,135,200"
-"""Red, green, blue of a cell; its opacity says how much two emotions overlap."""
 ROW: Final = 34
 """Height of a bar with its gap, in pixels."""
-CELL: Final = 46
 
 
 def outlines(
@@ -105,52 +103,17 @@ def silhouettes(
 
 
 def overlap(found: Overlap, *, marked: tuple[str, str] | None) -> go.Figure:
-    """Draw the overlap of every two emotions, 0 to 1; a square's ``customdata`` is its (row, column).
+    """Draw the overlap of every two emotions, in the colours of distance: violet much, green little.
 
-    ``marked`` are two emotions whose squares are framed.
+    ``marked`` are two emotions whose squares are framed; squares are told apart as in `distances.matrix`.
     """
-    words = [shown(name) for name in found.names]
-    n = len(words)
-    values = np.where(np.eye(n, dtype=bool), np.nan, found.coefficient)
-    colours = [[0, f"rgba({OVERLAP},0.03)"], [1, f"rgba({OVERLAP},0.85)"]]
-    cells = go.Heatmap(
-        z=values, x=words, y=words, colorscale=colours, zmin=0, zmax=1, showscale=False, xgap=2, ygap=2,
-        hoverinfo="skip", hoverongaps=False,
-    )  # fmt: skip
-    pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
-    # streamlit reports no clicks on heat maps: squares that are not seen lie over the cells
-    unseen = {"marker": {"opacity": 0}}
-    squares = go.Scatter(
-        x=[words[j] for _, j in pairs],
-        y=[words[i] for i, _ in pairs],
-        mode="markers+text",
-        marker={"symbol": "square", "size": CELL - 4, "color": GREY, "opacity": 0},
-        customdata=pairs,
-        text=[f"{found.coefficient[i, j]:.2f}" for i, j in pairs],
-        hovertext=[f"{words[i]} and {words[j]}: {found.coefficient[i, j]:.2f}" for i, j in pairs],
-        hovertemplate="%{hovertext}<extra></extra>",
-        selected=unseen,
-        unselected=unseen,
-        showlegend=False,
-    )
-    axis: dict[str, Any] = {"showgrid": False, "zeroline": False, "constrain": "domain", "fixedrange": True}
-    layout = _bare() | {
-        "height": CELL * n + 40,
-        "xaxis": axis | {"range": [-0.5, n - 0.5], "constraintoward": "left"},
-        "yaxis": axis | {"range": [n - 0.5, -0.5], "constraintoward": "top", "scaleanchor": "x", "scaleratio": 1},
-        "hovermode": "closest",
-    }
-    for name in ("xaxis", "yaxis"):
-        layout[name] |= {"type": "category", "automargin": True}
-    if marked is not None:
-        i, j = (found.names.index(name) for name in marked)
-        layout["shapes"] = [_frame(i, j), _frame(j, i)]
-    return go.Figure([cells, squares], layout)
-
-
-def _frame(row: int, column: int) -> dict[str, Any]:
-    place = {"x0": column - 0.47, "x1": column + 0.47, "y0": row - 0.47, "y1": row + 0.47}
-    return {"type": "rect", **place, "line": {"color": WHISKER, "width": 2.5}}
+    texts = [[f"{value:.2f}" for value in row] for row in found.coefficient]
+    hovers = [
+        [a if a == b else f"{a} and {b}: {text}" for b, text in zip(found.names, row, strict=True)]
+        for a, row in zip(found.names, texts, strict=True)
+    ]
+    pair = None if marked is None else (found.names.index(marked[0]), found.names.index(marked[1]))
+    return distances.matrix(found.names, 1 - found.coefficient, texts=texts, hovers=hovers, pair=pair)
 
 
 def _outline(part: Gaussian, level: float, *, name: str, ink: str, denser: float) -> go.Scatter | go.Mesh3d:

@@ -1,0 +1,134 @@
+"""What every page that looks at embeddings shares: corpus and encoder, the map to draw, notes, sources."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import data, links, map_panel, progress, widgets
+from ser_core import maps
+from ser_core.catalogue import Located
+from ser_core.embeddings import Embeddings
+from ser_core.errors import SerError
+from ser_core.maps import Map, View
+from ser_core.store import VectorStore
+
+EMPTY = """
+Nothing to show yet: a map needs a corpus and its embeddings.
+
+- **Just looking?** Run `make demo` in a terminal: in about a minute it makes synthetic corpora and embeds one.
+- **Your own recordings or a published corpus?** Add its folder and embed it on the Data page, or in a terminal:
+  `ser corpora add emodb FOLDER`, then `ser embed emodb egemaps` (about 20 seconds for 535 clips).
+"""
+NONE_SHARED = """
+No encoder has embeddings of all the corpora chosen, so they cannot be put on one map. Choose fewer corpora on the
+left, or embed the missing ones on the Data page, or in a terminal with `ser embed CORPUS ENCODER`.
+"""
+VIEWS = Path(__file__).with_name("views")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The corpora and the embeddings that a page looks at."""
+
+    located: list[Located]
+    names: tuple[str, ...]
+    store: VectorStore
+    found: Embeddings
+
+
+def page(title: str, body: Callable[[], None]) -> None:
+    """Draw a page; an error becomes one sentence, and the navigation stays."""
+    st.subheader(title, anchor=False)
+    try:
+        body()
+    except SerError as error:
+        st.error(widgets.plain(str(error)))
+
+
+def choose() -> Choice | None:
+    """Choose corpora and encoder in the sidebar; None, and a word on what to do, where there is nothing to look at."""
+    located = data.corpora()
+    if not any(part.n_embedded for one in located for part in data.coverage(one.name)):
+        _teach(EMPTY)
+        return None
+    with st.sidebar:
+        names = widgets.corpora(located)
+        chosen = widgets.encoder(names)
+    if chosen is None:
+        notes()
+        _teach(NONE_SHARED)
+        return None
+    found = data.embedded(names, chosen.store)
+    return Choice([one for one in located if one.name in names], names, chosen.store, found)
+
+
+def introduce(seen: str, trust: str) -> None:
+    """Say in a sentence what is seen, and in another when not to trust it."""
+    st.markdown(f"{seen} {trust}")
+
+
+def synthetic(located: Sequence[Located]) -> None:
+    """Say which corpora are synthetic speech."""
+    made = [one.name for one in located if one.corpus.synthetic]
+    if made:
+        names = widgets.plain(", ".join(made))
+        st.markdown(f"**Synthetic speech** ({names}): made by a program to try things out; nobody spoke these clips.")
+
+
+def notes() -> None:
+    """Show what the link asked for and could not be had."""
+    if links.notes():
+        st.warning(widgets.plain(" ".join(links.notes())))
+
+
+def wanted_map(choice: Choice, view: View) -> Map | None:
+    """Return the map; where it takes too long for a page, offer to draw it in the background, and return None."""
+    drawn = data.wanted_map(choice.names, choice.store, view)
+    if drawn is None:
+        notes()
+        _offer(choice, view)
+        map_panel.forget_camera()
+        links.publish()
+    return drawn
+
+
+def sources(choice: Choice, *facts: str) -> None:
+    """Say in a line what is seen, and where it comes from."""
+    clips = choice.found.clips
+    corpora = ", ".join(one.name + (" (synthetic speech)" if one.corpus.synthetic else "") for one in choice.located)
+    parts = [
+        f"{len(clips):,} clips", f"{clips['speaker'].nunique()} speakers", corpora,
+        f"encoder {choice.found.recipe['name']}", *facts,
+    ]  # fmt: skip
+    cited = "; ".join(f"{one.name}: {one.corpus.citation} ({one.corpus.licence})" for one in choice.located)
+    st.caption(widgets.plain(f"{' · '.join(parts)}. Source: {cited}."))
+    for sentence in choice.found.damaged:
+        st.caption(widgets.plain(sentence))
+
+
+def view_facts(choice: Choice, view: View) -> tuple[str, str]:
+    """Return layer and scaling in words, for `sources`."""
+    return f"layer {choice.found.layers[view.layer]}", widgets.SCALINGS[view.scaling]
+
+
+def _teach(text: str) -> None:
+    st.markdown(text)
+    st.page_link(VIEWS / "data.py", label="Open the Data page")
+
+
+def _offer(choice: Choice, view: View) -> None:
+    """Say that a map has to be computed first, and how long that takes."""
+    n_clips = len(choice.found.clips)
+    method = f"{widgets.METHODS[view.method]} in {view.n_components}-D"
+    arguments = maps.arguments(choice.names, choice.store.key, view)
+    if any(job.active and job.arguments == arguments for job in data.jobs()):
+        st.info(f"This map ({method} of {n_clips:,} clips) is being drawn; you can go on elsewhere meanwhile.")
+        progress.watch(maps.title(choice.names, view))
+        return
+    st.info(f"This map ({method} of {n_clips:,} clips) has not been drawn yet.")
+    seconds = 15 + n_clips // 200
+    if st.button(f"Draw this map (about {seconds} s, in the background)", type="primary"):
+        data.start_map(choice.names, choice.store, view)
+        st.rerun()

@@ -1,0 +1,114 @@
+"""Do the emotions lie in a circle, in Russell's order? Where would he put each clip? See the order, and his plane."""
+
+import streamlit as st
+
+from dashboard import circumplex_panel, clip_panel, data, frame, links, plane_panel, widgets
+
+PARTS = {"order": "Emotions in a circle", "plane": "On Russell's plane", "words": "Russell's 28 words"}
+LEARN = {"regression": "regression", "procrustes": "turning"}
+LEARNT = {
+    "regression": "Ridge regression of valence and arousal on the clip's values.",
+    "procrustes": "The emotions' middles turned, and stretched alike, onto Russell's places (Procrustes).",
+}
+ORDER_SEEN = (
+    "Inside, the middle of each emotion's clips, seen from the middle of all clips; a dotted line leads to the "
+    "emotion's place on Russell's circle of feelings."
+)
+ORDER_TRUST = (
+    "Do not take it for proof of a circle: the map's first two axes follow whatever varies most, often voice and "
+    "loudness, and the turn is fitted with the labels, so some of the agreement comes from the fit itself."
+)
+UMAP = "In UMAP directions between groups mean little besides: use PCA here."
+PLANE_SEEN = (
+    "Each point is a clip, put on Russell's plane by a rule learnt from labelled clips: pleasant to the right, "
+    "activated upwards; the large points are the middles of the emotions."
+)
+PLANE_TRUST = (
+    "Do not read a place as what somebody felt: it is a guess from sound, no better than the agreement under each "
+    "picture, which counts only clips that the rule had not seen."
+)
+WORDS_SEEN = (
+    "36 people sorted 28 words for feelings into eight categories that lie around a circle; each word stands at the "
+    "mean direction of its counts, the larger the more they agreed (Russell 1980)."
+)
+WORDS_TRUST = "Do not carry it over unasked: English words, one group of people, in one decade; other languages differ."
+REFERENCES = """
+- **Circle of affect (circumplex):** J. A. Russell 1980, *J. Personality and Social Psychology* 39: 1161-1178. Angles
+  run counter-clockwise from pleasure; valence is how pleasant, arousal how activated.
+- **Places:** happiness stands at Russell's *happy*, surprise at *astonished*, anger at *angry*, fear at *afraid*,
+  sadness at *sad*, boredom at *bored*, calm at *calm*. Disgust is not among his words: it is put between *afraid* and
+  *sad*, as in the internship report that this page follows (R. da Silva, section 3.4.4). Neutral has no direction.
+- **Turn:** the emotions are turned, and mirrored if that fits better, onto Russell's places (orthogonal Procrustes,
+  Schönemann 1966, *Psychometrika* 31). No test below changes with the turn.
+- **Angles go together (circular correlation):** Fisher & Lee 1983, *Biometrika* 70: 327-332. **Same way round (order
+  agreement):** of every three emotions, Fisher & Lee 1982, *Biometrika* 69: 315-321. Both from -1 to 1.
+- **Neighbours are closer (randomisation test of circular order):** Hubert & Arabie 1987, *Psychological Bulletin* 102:
+  172-178; for circles Rounds, Tracey & Hubert 1992, *J. Vocational Behavior* 40: 239-259, and Tracey 1997,
+  *Educational and Psychological Measurement* 57: 164-168. The correspondence index is the share of predictions met
+  less those violated; p is the share of all circular orders that meet as many.
+- **Agreement of places (CCC):** Lin 1989, *Biometrics* 45: 1 is perfect, 0 none; a shift or a wrong scale counts
+  against it. **R²** is the share of variance predicted; below 0 the mean would have been the better guess.
+- **95 %:** speakers are drawn anew, 1,000 times; with few speakers the intervals are too narrow.
+"""
+
+
+def main() -> None:
+    """Draw the page."""
+    part = widgets.segments("part", "Look at", list(PARTS), default="order", show=PARTS.__getitem__)
+    if part == "words":
+        st.sidebar.caption("This part needs no corpus: the counts are Russell's own.")
+        frame.introduce(WORDS_SEEN, WORDS_TRUST)
+        frame.notes()
+        circumplex_panel.words()
+    else:
+        choice = frame.choose()
+        if choice is None or not {"order": order, "plane": plane}[part](choice):
+            return
+    with st.expander("How to read this page"):
+        st.markdown(REFERENCES)
+    links.publish()
+
+
+def order(choice: frame.Choice) -> bool:
+    """Show the emotions in a circle; say whether there was something to show."""
+    with st.sidebar:
+        view = widgets.view(choice.found, dims=(2,))
+    frame.introduce(ORDER_SEEN, f"{ORDER_TRUST} {UMAP if view.method == 'umap' else ''}")
+    if frame.wanted_map(choice, view) is None:
+        return False
+    fitted = data.order(choice.names, choice.store, view, None)
+    with st.sidebar:
+        alignment = circumplex_panel.turn(fitted.circle.alignment)
+    result = fitted if alignment is None else data.order(choice.names, choice.store, view, alignment)
+    frame.synthetic(choice.located)
+    frame.notes()
+    circumplex_panel.order(result, dimensions=choice.found.vectors.shape[2])
+    frame.sources(choice, *frame.view_facts(choice, view), "no split: all clips", "emotions under common names")
+    return True
+
+
+def plane(choice: frame.Choice) -> bool:
+    """Show clips on Russell's plane; say whether there was something to show."""
+    with st.sidebar:
+        layer = widgets.layer(choice.found)
+        scaling = widgets.scaling(choice.found)
+        method = widgets.segments("learn", "How to learn it", list(LEARN), default="regression", show=LEARN.__getitem__)
+        st.caption(LEARNT[method])
+        teacher = widgets.select("teacher", "Learnt from", choice.names, default=choice.names[0])
+    frame.introduce(PLANE_SEEN, PLANE_TRUST)
+    clip_panel.check_link(choice.found)
+    frame.synthetic(choice.located)
+    frame.notes()
+    how = {"layer": layer, "scaling": scaling, "method": method}
+    planes = data.planes(choice.names, choice.store, **how)
+    if planes is None:
+        plane_panel.offer(choice, **how)
+        links.publish()
+        return False
+    plane_panel.show(choice, planes, data.plane_numbers(choice.names, choice.store, **how), teacher=teacher)
+    facts = f"layer {choice.found.layers[layer]}", widgets.SCALINGS[scaling], f"plane by {LEARN[method]}"
+    frame.sources(choice, *facts, "speakers left out one by one", "emotions under common names")
+    return True
+
+
+frame.page("Circle of emotions", main)
