@@ -16,5 +16,8 @@ def picture(chart: str, *, name: str) -> None:
 
 def table(rows: pd.DataFrame, *, name: str) -> None:
     """Offer a table as CSV (UTF-8, with a mark that spreadsheets know it by)."""
-    text = rows.to_csv(index=False).encode("utf-8-sig")
+
+    def text() -> bytes:
+        return rows.to_csv(index=False).encode("utf-8-sig")
+
     st.download_button("Save as CSV", text, f"{name}.csv", "text/csv", key=f"csv_{name}", on_click="ignore")

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import clicks, clip_panel, links, widgets
+from dashboard import clicks, clip_panel, export, links, widgets
 from ser_core import emotions, maps, sampling
 from ser_core.embeddings import Embeddings
 from ser_core.maps import Map
@@ -147,6 +147,7 @@ def _picture(scene: Scene) -> None:
         )
     axes = ", ".join(map_plot.axis_titles(scene.drawn))
     st.caption(f"{how} {legend} Axes: {axes}.")
+    export.picture(clicks.CHART, name="map")
 
 
 def _select(scene: Scene) -> None:
@@ -223,6 +224,7 @@ def _table(scene: Scene, row: int | None) -> None:
         height=360,
         placeholder="",
     )
+    export.table(clips, name="clips")
 
 
 def _mark(rows: NDArray[np.int32], row: int | None) -> Any:

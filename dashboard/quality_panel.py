@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard import export
 from ser_core import maps, resampling
 from ser_core.embeddings import Embeddings
 from ser_core.maps import QUALITY_K, Map
@@ -32,6 +33,7 @@ MEASURES: Final = (
         "Share of the true nearest neighbours that are among the nearest in the picture.",
     ),
 )
+SCREE: Final = "scree"
 WIDTH: Final = 126
 VARIANCE_HELP: Final = "Explained variance: share of the variance of all dimensions that the axes shown carry together."
 
@@ -44,7 +46,9 @@ def show(found: Embeddings, drawn: Map) -> None:
     if explained is not None:
         st.markdown("**Variance of each principal component, and of the first ones together** (scree plot)")
         figure = scree.figure(explained, n_shown=drawn.view.n_components)
-        st.plotly_chart(figure, key="scree_figure", config={"displayModeBar": False}, alt="Scree plot")
+        with st.container(key=SCREE):
+            st.plotly_chart(figure, key="scree_figure", config={"displayModeBar": False}, alt="Scree plot")
+        export.picture(SCREE, name="scree")
 
 
 def _strip(found: Embeddings, drawn: Map) -> None:

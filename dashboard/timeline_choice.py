@@ -15,7 +15,6 @@ from ser_core.geometry.projection import Scaling
 from ser_core.store import VectorStore
 from ser_core.timeline import Period
 
-LEARN: Final = {"regression": "regression", "procrustes": "turn to fit"}
 PERIODS: Final = {"day": "day", "week": "week"}
 
 
@@ -78,7 +77,9 @@ def choose(located: Sequence[Located], names: Sequence[str]) -> Choice | None:
     assert chosen is not None  # teachers share an encoder
     found = data.embedded((diary,), chosen.store)
     layer, scaling = widgets.layer(found), widgets.scaling(found)
-    method = widgets.segments("learn", "How to learn it", list(LEARN), default="regression", show=LEARN.__getitem__)
+    method = widgets.segments(
+        "learn", "How to learn it", list(widgets.LEARN), default="regression", show=widgets.LEARN.__getitem__
+    )
     return Choice(by_name[diary], by_name[teacher], chosen.store, found, person, layer, scaling, method, period)
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import clip_panel, data, export, links, widgets
 from dashboard.data import Diary
-from dashboard.timeline_choice import LEARN, Choice
+from dashboard.timeline_choice import Choice
 from ser_core import circle, timeline
 from ser_core.corpora.folder import UNKNOWN
 from ser_core.plots import colours, tone
@@ -264,7 +264,7 @@ def sources(choice: Choice, diary: Diary) -> None:
     facts = [
         f"{result.whole.n_clips:,} clips of {result.person} in {len(result.spans)} {result.period}s",
         f"{choice.diary.name}, dates from {diary.dates}",
-        f"plane learnt from {choice.learner.name} by {LEARN[choice.method]}",
+        f"plane learnt from {choice.learner.name} by {widgets.LEARN[choice.method]}",
         f"encoder {choice.found.recipe['name']}",
         f"layer {choice.found.layers[choice.layer]}",
         widgets.SCALINGS[choice.scaling],

@@ -16,6 +16,8 @@ from ser_core.maps import View
 from ser_core.plots.colours import EMOTION
 
 METHODS: Final = {"pca": "PCA", "umap": "UMAP"}
+LEARN: Final = {"regression": "regression", "procrustes": "turning"}
+"""Ways of learning valence and arousal."""
 SCALINGS: Final = {"standard": "standardise", "centre": "centre only"}
 
 

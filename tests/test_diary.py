@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from ser_core import catalogue, embeddings
+from ser_core import analyses, catalogue, embeddings
 from ser_core.cache import Cache
 from ser_core.cli import app, work
 from ser_core.corpora import KINDS, demo, diary
@@ -161,13 +161,20 @@ def test_what_others_made_is_left_alone(tmp_path: Path, name: str) -> None:
 
 
 def test_ser_demo_makes_and_embeds_it_and_the_story_can_be_heard(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[dict[str, object]] = []
+    asked: list[str] = []
+    compute = work.compute
+
+    def first(kept: Cache, corpus: str, encoder: str) -> embeddings.Embeddings:
+        asked.append(corpus)
+        return compute(kept, "demo-diary", encoder)  # in place of the English corpus, too
+
     monkeypatch.setattr(demo, "LANGUAGES", ())
-    monkeypatch.setattr(work, "embed", lambda **arguments: asked.append(arguments))
+    monkeypatch.setattr(work, "compute", first)
+    monkeypatch.setattr(analyses, "learn", lambda *_, **how: asked.append(how["method"]))
     done = CliRunner().invoke(app, ["demo", "--cache", str(cache.root)])
     assert done.exit_code == 0, done.output
     assert "demo-diary: 84 clips" in done.stdout
-    assert [one["corpus"] for one in asked] == ["demo-english"]
+    assert asked == ["demo-diary", "demo-english", "regression"]
     located = catalogue.get(cache, "demo-diary")
     found = embeddings.load(located, embeddings.find_store([located], "egemaps", cache=cache), cache=cache)
     assert (len(found.clips), found.n_pending) == (84, 0)

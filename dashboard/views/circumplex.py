@@ -5,7 +5,6 @@ import streamlit as st
 from dashboard import circumplex_panel, clip_panel, data, frame, links, plane_panel, widgets
 
 PARTS = {"order": "Emotions in a circle", "plane": "On Russell's plane", "words": "Russell's 28 words"}
-LEARN = {"regression": "regression", "procrustes": "turning"}
 LEARNT = {
     "regression": "Ridge regression of valence and arousal on the clip's values.",
     "procrustes": "The emotions' middles turned, and stretched alike, onto Russell's places (Procrustes).",
@@ -92,7 +91,9 @@ def plane(choice: frame.Choice) -> bool:
     with st.sidebar:
         layer = widgets.layer(choice.found)
         scaling = widgets.scaling(choice.found)
-        method = widgets.segments("learn", "How to learn it", list(LEARN), default="regression", show=LEARN.__getitem__)
+        method = widgets.segments(
+            "learn", "How to learn it", list(widgets.LEARN), default="regression", show=widgets.LEARN.__getitem__
+        )
         st.caption(LEARNT[method])
         teacher = widgets.select("teacher", "Learnt from", choice.names, default=choice.names[0])
     frame.introduce(PLANE_SEEN, PLANE_TRUST)
@@ -106,7 +107,7 @@ def plane(choice: frame.Choice) -> bool:
         links.publish()
         return False
     plane_panel.show(choice, planes, data.plane_numbers(choice.names, choice.store, **how), teacher=teacher)
-    facts = f"layer {choice.found.layers[layer]}", widgets.SCALINGS[scaling], f"plane by {LEARN[method]}"
+    facts = f"layer {choice.found.layers[layer]}", widgets.SCALINGS[scaling], f"plane by {widgets.LEARN[method]}"
     frame.sources(choice, *facts, "speakers left out one by one", "emotions under common names")
     return True
 

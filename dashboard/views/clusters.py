@@ -4,7 +4,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import clicks, clip_panel, clusters_panel, data, export, frame, map_panel, widgets
+from dashboard import clip_panel, clusters_panel, data, frame, map_panel, widgets
 from ser_core import emotions
 from ser_core.corpora.folder import UNKNOWN
 from ser_core.embeddings import Embeddings
@@ -95,7 +95,6 @@ def main() -> None:
 
     def under() -> None:
         st.caption(_outlines(inside, shape, flat=view.n_components == 2))
-        export.picture(clicks.CHART, name="clouds")
         clusters_panel.show(result, clusters_panel.Choice(chosen, inks))
 
     map_panel.show(scene, under=under)

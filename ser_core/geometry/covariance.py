@@ -95,9 +95,9 @@ class Metric:
     def _turned(self, points: Floats) -> tuple[Floats, Floats]:
         """Return two sets of coordinates: the metric is the plain one of the first less that of the second."""
         if not self._narrow:
-            return np.linalg.solve(self._factor, points.T).T, points[:, :0]
+            return np.asarray(np.linalg.solve(self._factor, points.T).T, np.float64), points[:, :0]
         # Woodbury's formula for the inverse of rows.T @ rows + ridge * I
-        inside = np.linalg.solve(self._factor, self._rows @ points.T).T
+        inside = np.asarray(np.linalg.solve(self._factor, self._rows @ points.T).T, np.float64)
         return points / np.sqrt(self._ridge), inside / np.sqrt(self._ridge)
 
 

@@ -45,23 +45,17 @@ def fit(
     alphas
         Penalties to choose from, all above 0; `SHARES` of the sum of squares if not given.
     """
-    from threadpoolctl import threadpool_limits
-
     mean, level = x.mean(axis=0), y.mean(axis=0)
     x, y = x - mean, y - level
     total = np.square(x).sum() or 1.0  # nothing varies: any penalty gives no weight
     tried = SHARES * total if alphas is None else alphas
     dual = len(x) < x.shape[1]
-    with threadpool_limits(
-        1
-    ):  # threads of an eigendecomposition wait for each other: on a busy machine, 20 times as long
-        products = x @ x.T if dual else x.T @ x
-        errors = [
-            (_dual_errors(products, y, *part, tried) if dual else _errors(x, y, *part, tried))
-            for part in _parts(groups)
-        ]
-        best = tried[[np.mean(errors, axis=0).argmin()]]
-        weights = x.T @ _solve(products, y, best)[0] if dual else _solve(products, x.T @ y, best)[0]
+    products, errors = x @ x.T if dual else x.T @ x, []
+    for train, test in _parts(groups):
+        error = _dual_errors(products, y, train, test, tried) if dual else _errors(x, y, train, test, tried)
+        errors.append(error)
+    best = tried[[np.mean(errors, axis=0).argmin()]]
+    weights = x.T @ _solve(products, y, best)[0] if dual else _solve(products, x.T @ y, best)[0]
     return Ridge(weights, level - mean @ weights, float(best[0]))
 
 
