@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import links
+from dashboard import links, progress
 
 HERE = Path(__file__).parent
 STYLE = """
@@ -21,6 +21,7 @@ def main() -> None:
     st.set_page_config(page_title="SER Atlas", layout="wide", initial_sidebar_state="expanded")
     st.html(STYLE)
     links.restore()
+    progress.announce()
     pages = [
         st.Page(HERE / "views" / "explore.py", title="Explore", default=True),
         st.Page(HERE / "views" / "clusters.py", title="Clusters"),

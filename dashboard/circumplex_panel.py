@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import export, links, widgets
+from dashboard.words import interval, number
 from ser_core import circle as analysis
 from ser_core.circle import Order
 from ser_core.geometry.circular import OrderTest
@@ -124,21 +125,6 @@ def words() -> None:
     export.table(table, name="russell-28-words")
 
 
-def number(value: float | None, *, digits: int = 2) -> str:
-    """Return a number in words of a sentence: with a true minus; "none" where there is none."""
-    if value is None or not np.isfinite(value):
-        return "none"
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\u2212")  # no minus before a zero
-
-
-def interval(pair: Sequence[float] | None, *, digits: int = 2) -> str:
-    """Return a 95 % interval in brackets; nothing where there is none."""
-    if pair is None or not np.isfinite(pair).all():
-        return ""
-    low, high = (number(value, digits=digits) for value in pair)
-    return f" ({low} to {high})"
-
-
 def _word(mirrored: object) -> str:
     return "yes" if mirrored else "no"
 
@@ -152,11 +138,7 @@ def _turned(alignment: Alignment) -> str:
 def _arcs(result: Order) -> str:
     if result.circle.angle_95 is None:
         return "One speaker only: there are no intervals."
-    return f"Arcs: 95 % intervals of the angles, drawing {_n_speakers(result)} speakers anew."
-
-
-def _n_speakers(result: Order) -> int:
-    return result.n_speakers
+    return f"Arcs: 95 % intervals of the angles, drawing {result.n_speakers} speakers anew."
 
 
 def _arc(low: float, high: float) -> str:

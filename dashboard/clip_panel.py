@@ -52,9 +52,11 @@ def take(found: Embeddings, row: int) -> None:
 
 
 def sound(found: Embeddings, row: int | None) -> clicks.Sound:
-    """Return which player is to start, and whether it may."""
+    """Return which player is to start, and whether it may; what a page without a map has played does not count."""
+    if _new():
+        st.session_state["_on_maps"] = st.session_state["_played"]
     wanted = bool(st.session_state.get("autoplay", True))
-    return clicks.Sound(_player(found, row), st.session_state.get("_plays", 0), wanted)
+    return clicks.Sound(_player(found, row), st.session_state.get("_on_maps", 0), wanted)
 
 
 def show(found: Embeddings, row: int | None, *, drawn: Map, on_jump: Callable[[int], None]) -> None:
@@ -74,10 +76,15 @@ def alone(found: Embeddings, row: int | None, *, empty: str) -> None:
         st.markdown("**Clip in hand**")
         st.caption(empty)
         return
+    _clip(found, row, autoplay=_new() and bool(st.session_state.get("autoplay", True)))
+
+
+def _new() -> bool:
+    """Say whether a clip was taken in hand since this was asked last, on whatever page: it is played there alone."""
     plays = st.session_state.get("_plays", 0)
     new = plays != st.session_state.get("_played", 0)
     st.session_state["_played"] = plays
-    _clip(found, row, autoplay=new and bool(st.session_state.get("autoplay", True)))
+    return new
 
 
 def _clip(found: Embeddings, row: int, *, autoplay: bool) -> None:

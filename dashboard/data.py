@@ -4,37 +4,25 @@ Big results are shared by all sessions (`st.cache_resource`), read-only, keyed b
 hashing large arrays by content samples them, and two different ones can then look the same.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from ser_core import analyses, audio, catalogue, circle, dates, embeddings, maps
-from ser_core import clusters as clouds
+from ser_core import audio, catalogue, embeddings, maps
 from ser_core import jobs as running
-from ser_core import timeline as timelines
-from ser_core.analyses import Question
 from ser_core.cache import Cache, Entry
 from ser_core.catalogue import Located
-from ser_core.circle import Order, Plane
-from ser_core.clusters import Clusters
 from ser_core.corpora import CorpusError, Scan
-from ser_core.corpora.folder import UNKNOWN
 from ser_core.embeddings import Coverage, Embeddings
 from ser_core.encoders.base import EncoderError
-from ser_core.geometry.affect import AffectMap, Method
-from ser_core.geometry.circumplex import Alignment
-from ser_core.geometry.density import Shape
-from ser_core.geometry.mahalanobis import Distances, Resampled
-from ser_core.geometry.projection import Scaling
 from ser_core.jobs import Status
 from ser_core.maps import Map, View
 from ser_core.store import VectorStore, key
-from ser_core.timeline import Period, Span, Timeline
 
 REFRESH_SECONDS = 60
 """Files that change under a running dashboard are seen after this long; what it embeds itself, at once."""
@@ -53,14 +41,38 @@ def corpora() -> list[Located]:
 def coverage(corpus: str) -> list[Coverage]:
     """Return what is embedded of a corpus, per encoder; nothing where its folder is gone."""
     try:
-        return _coverage(str(cache().root), corpus, _stamp())
+        return _coverage(str(cache().root), corpus, stamp())
     except CorpusError:
         return []
 
 
+@dataclass(frozen=True)
+class Source:
+    """Embeddings of corpora under one encoder as they were when last written: what results are kept under."""
+
+    root: str
+    names: tuple[str, ...]
+    folder: str
+    written: float
+
+    @property
+    def cache(self) -> Cache:
+        """The cache folder."""
+        return Cache(Path(self.root))
+
+    def of(self, name: str) -> "Source":
+        """Return the source of one of the corpora alone."""
+        return replace(self, names=(name,))
+
+
+def source(names: tuple[str, ...], store: VectorStore) -> Source:
+    """Return where the embeddings of these corpora come from now."""
+    return Source(str(cache().root), names, str(store.folder), stamp())
+
+
 def embedded(names: tuple[str, ...], store: VectorStore) -> Embeddings:
     """Return the embeddings of one or several corpora under one encoder, joined."""
-    return _embedded(str(cache().root), names, str(store.folder), _stamp())
+    return opened(source(names, store))
 
 
 def wanted_map(names: tuple[str, ...], store: VectorStore, view: View) -> Map | None:
@@ -84,145 +96,6 @@ def start_map(names: tuple[str, ...], store: VectorStore, view: View) -> None:
     running.start(cache(), maps.arguments(names, store.key, view), title=maps.title(names, view))
 
 
-def clusters(names: tuple[str, ...], store: VectorStore, view: View, shape: Shape) -> Clusters:
-    """Return the clouds of the emotions on a map that was drawn.
-
-    Raises
-    ------
-    SerError
-        If there are too few emotions or clips.
-    """
-    return _clusters(str(cache().root), names, str(store.folder), _stamp(), view, shape)
-
-
-def order(names: tuple[str, ...], store: VectorStore, view: View, alignment: Alignment | None) -> Order:
-    """Return the circular order of the emotions on a map that was drawn; ``alignment`` None: fitted to Russell."""
-    turned = None if alignment is None else (alignment.rotation, alignment.mirrored)
-    return _order(str(cache().root), names, str(store.folder), _stamp(), view, turned)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Distances between emotions, and the clips that they were measured on; ``x`` is what was measured."""
-
-    clips: Embeddings
-    distances: Distances
-    x: NDArray[np.float64]
-
-
-def distances(names: tuple[str, ...], store: VectorStore, question: Question) -> Measured:
-    """Return the distances between emotions; in a map, of one that was drawn."""
-    return _distances(str(cache().root), names, str(store.folder), _stamp(), question)
-
-
-def distance_interval(names: tuple[str, ...], store: VectorStore, question: Question) -> Resampled | None:
-    """Return the intervals of the distances: kept ones, or on a map, where it takes an instant, new ones."""
-    measured = distances(names, store, question)
-    known = analyses.kept_resampled(measured.clips, question, cache=cache())
-    if known is None and question.space == "map" and analyses.several_speakers(measured.clips):
-        return analyses.resampled(measured.clips, question, x=measured.x, cache=cache())
-    return known
-
-
-def start_distance_interval(names: tuple[str, ...], store: VectorStore, question: Question) -> None:
-    """Start computing the intervals of the distances in the background."""
-    arguments = analyses.mahalanobis_job(names, store.key, question)
-    running.start(cache(), arguments, title=f"Distances of {', '.join(names)}")
-
-
-def planes(
-    names: tuple[str, ...], store: VectorStore, *, layer: int, scaling: Scaling, method: Method
-) -> list[Plane] | None:
-    """Return the clips on Russell's plane; None where it has to be learnt first and takes long."""
-    return _planes(str(cache().root), names, str(store.folder), (_stamp(), _last_map()), layer, scaling, method)
-
-
-def plane_numbers(
-    names: tuple[str, ...], store: VectorStore, *, layer: int, scaling: Scaling, method: Method
-) -> list[dict[str, Any]]:
-    """Return the numbers of each of `planes`, which must be there, with their intervals."""
-    return _plane_numbers(str(cache().root), names, str(store.folder), (_stamp(), _last_map()), layer, scaling, method)
-
-
-def start_planes(names: tuple[str, ...], store: VectorStore, *, layer: int, scaling: Scaling, method: Method) -> None:
-    """Start learning the planes of these corpora in the background."""
-    arguments = circle.job(names, store.key, layer=layer, scaling=scaling, method=method)
-    running.start(cache(), arguments, title=f"Plane of {', '.join(names)}")
-
-
-def plane_map(teacher: str, store: VectorStore, *, layer: int, scaling: Scaling, method: Method) -> AffectMap | None:
-    """Return the way from an embedding to valence and arousal learnt from a corpus; None where that takes long."""
-    if planes((teacher,), store, layer=layer, scaling=scaling, method=method) is None:
-        return None
-    clips = analyses.named(embedded((teacher,), store))[0]
-    known = analyses.kept_learnt(clips, layer=layer, scaling=scaling, method=method, cache=cache())
-    return known.map if known else None
-
-
-@dataclass(frozen=True)
-class Dated:
-    """What a corpus has to do with time: speakers with dated clips, most first, and on how many days clips lie.
-
-    ``teaches`` says whether a plane can be learnt from it: it has two speakers and two known emotions or more.
-    """
-
-    people: tuple[str, ...]
-    n_days: int
-    teaches: bool
-
-
-def dated(corpus: str) -> Dated:
-    """Return whose dated clips a corpus has; nobody's where its folder is gone."""
-    try:
-        return _dated(str(cache().root), corpus, _stamp())
-    except CorpusError:
-        return Dated((), 0, teaches=False)
-
-
-@dataclass(frozen=True)
-class Diary:
-    """One person's timeline, and its clips in the order of time.
-
-    ``dates`` names what says when they were recorded, ``rows`` are those of the embeddings, ``points`` their valence
-    and arousal, shape (n_clips, 2). ``frames`` are the whole and then, where there are two or more, its spans;
-    ``members`` are the places of their clips among these.
-    """
-
-    timeline: Timeline
-    dates: str
-    rows: NDArray[np.intp]
-    times: pd.DatetimeIndex
-    points: NDArray[np.float64]
-    frames: tuple[Span, ...]
-    members: tuple[NDArray[np.intp], ...]
-
-
-def diary(
-    corpus: str,
-    teacher: str,
-    store: VectorStore,
-    *,
-    layer: int,
-    scaling: Scaling,
-    method: Method,
-    person: str,
-    period: Period,
-) -> Diary | None:
-    """Return one person's clips, placed by what was learnt from another corpus; None where that was not learnt yet.
-
-    Raises
-    ------
-    SerError
-        If nothing can be learnt from the teacher, or the person has no dated clip.
-    """
-    learnt = plane_map(teacher, store, layer=layer, scaling=scaling, method=method)
-    if learnt is None:
-        return None
-    written = (_stamp(), _last_map())
-    how = (layer, scaling, method, person, period)
-    return _diary(str(cache().root), corpus, teacher, str(store.folder), written, *how, learnt)
-
-
 def start_embedding(corpus: str, encoder: str) -> None:
     """Start embedding a corpus in the background.
 
@@ -242,6 +115,11 @@ def start_embedding(corpus: str, encoder: str) -> None:
 def jobs() -> list[Status]:
     """Return all jobs, the latest first."""
     return running.ls(cache())
+
+
+def job(arguments: Sequence[str]) -> Status | None:
+    """Return the job that this command is, None if it never ran."""
+    return running.status(cache(), running.job_id(arguments))
 
 
 def forecast(corpus: str, encoder: str) -> tuple[int, str]:
@@ -284,13 +162,13 @@ def add_corpus(kind: str, root: Path, name: str | None) -> tuple[Located, Scan]:
 
 def scan(corpus: str) -> Scan:
     """Return what a look into a corpus's folder finds."""
-    return _scan(str(cache().root), corpus, _stamp())
+    return _scan(str(cache().root), corpus, stamp())
 
 
 def n_clips(corpus: str) -> int:
     """Return how many clips a corpus has; 0 where its folder is gone."""
     try:
-        return len(_clips(str(cache().root), corpus, _stamp()))
+        return len(clips_of(str(cache().root), corpus, stamp()))
     except CorpusError:
         return 0
 
@@ -312,7 +190,7 @@ def forget_corpus(corpus: str) -> None:
 
 def kept() -> list[Entry]:
     """Return everything that is kept, with sizes."""
-    return _kept(str(cache().root), _stamp())
+    return _kept(str(cache().root), stamp())
 
 
 @st.cache_data(ttl=REFRESH_SECONDS, max_entries=4, show_spinner=False)
@@ -321,7 +199,8 @@ def _kept(root: str, written: float) -> list[Entry]:
 
 
 @st.cache_resource(max_entries=16, ttl=REFRESH_SECONDS, show_spinner=False)
-def _clips(root: str, corpus: str, written: float) -> pd.DataFrame:
+def clips_of(root: str, corpus: str, written: float) -> pd.DataFrame:
+    """Return the clips of a corpus with their labels, embedded or not."""
     return catalogue.get(Cache(Path(root)), corpus).clips()
 
 
@@ -337,104 +216,11 @@ def _coverage(root: str, corpus: str, written: float) -> list[Coverage]:
 
 
 @st.cache_resource(max_entries=4, ttl=REFRESH_SECONDS, show_spinner="Opening embeddings …")
-def _embedded(root: str, names: tuple[str, ...], folder: str, written: float) -> Embeddings:
-    where = Cache(Path(root))
-    store = VectorStore(Path(folder))
-    return embeddings.join([embeddings.load(catalogue.get(where, name), store, cache=where) for name in names])
-
-
-@st.cache_resource(max_entries=16, show_spinner="Measuring the clouds …")
-def _clusters(root: str, names: tuple[str, ...], folder: str, written: float, view: View, shape: Shape) -> Clusters:
-    found = _embedded(root, names, folder, written)
-    return clouds.clusters(found, maps.draw(found, view, cache=Cache(Path(root))), shape=shape)
-
-
-@st.cache_resource(max_entries=64, show_spinner="Ordering the emotions …")
-def _order(
-    root: str, names: tuple[str, ...], folder: str, written: float, view: View, turned: tuple[float, bool] | None
-) -> Order:
-    found = _embedded(root, names, folder, written)
-    drawn = maps.draw(found, view, cache=Cache(Path(root)))
-    return circle.order(found, drawn, alignment=None if turned is None else Alignment(*turned))
-
-
-@st.cache_resource(max_entries=8, show_spinner="Measuring distances …")
-def _distances(root: str, names: tuple[str, ...], folder: str, written: float, question: Question) -> Measured:
-    found = _embedded(root, names, folder, written)
-    clips, rows = analyses.named(found)
-    drawn = maps.draw(found, question.view, cache=Cache(Path(root))) if question.space == "map" else None
-    x = analyses.coordinates(clips, question, drawn)
-    x = x[rows] if drawn else x
-    return Measured(clips, analyses.distances(clips, question, x=x), x)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Learning the plane …")
-def _planes(
-    root: str,
-    names: tuple[str, ...],
-    folder: str,
-    written: tuple[float, float],
-    layer: int,
-    scaling: Scaling,
-    method: Method,
-) -> list[Plane] | None:
-    where = Cache(Path(root))
-    parts = {name: _embedded(root, (name,), folder, written[0]) for name in names}
-    how = {"layer": layer, "scaling": scaling, "method": method, "cache": where}
-    known = circle.kept_planes(parts, **how)
-    if known is None and all(analyses.quick(part) for part in parts.values()):
-        return circle.planes(parts, **how)
-    return known
-
-
-@st.cache_resource(max_entries=16, show_spinner="Scoring the plane …")
-def _plane_numbers(
-    root: str,
-    names: tuple[str, ...],
-    folder: str,
-    written: tuple[float, float],
-    layer: int,
-    scaling: Scaling,
-    method: Method,
-) -> list[dict[str, Any]]:
-    found = _planes(root, names, folder, written, layer, scaling, method)
-    return [circle.plane_summary(plane) for plane in found or ()]
-
-
-@st.cache_resource(max_entries=16, ttl=REFRESH_SECONDS, show_spinner=False)
-def _dated(root: str, corpus: str, written: float) -> Dated:
-    clips = _clips(root, corpus, written)
-    times, _ = dates.when(clips)
-    n_emotions = clips.loc[clips["emotion"] != UNKNOWN, "emotion"].nunique()
-    teaches = min(n_emotions, len(set(clips["speaker"]))) > 1
-    return Dated(tuple(timelines.people(clips)), times.dt.normalize().nunique(), teaches)
-
-
-@st.cache_resource(max_entries=8, show_spinner="Placing the clips …")
-def _diary(
-    root: str,
-    corpus: str,
-    teacher: str,
-    folder: str,
-    written: tuple[float, float],
-    layer: int,
-    scaling: Scaling,
-    method: Method,
-    person: str,
-    period: Period,
-    _learnt: AffectMap,
-) -> Diary:
-    found = _embedded(root, (corpus,), folder, written[0])
-    points = _learnt.place(found.layer(layer).astype(np.float64))
-    result, source = timelines.of(found, points, person=person, period=period)
-    times = pd.DatetimeIndex(dates.when(found.clips)[0])
-    own = np.flatnonzero((found.clips["speaker"] == person).to_numpy() & times.notna())
-    rows = own[np.argsort(times[own], kind="stable")]
-    stamps = times[rows]
-    step = pd.Timedelta(days=7 if period == "week" else 1)
-    spans = result.spans if len(result.spans) > 1 else ()
-    parts = (np.flatnonzero((stamps >= one.start) & (stamps < one.start + step)) for one in spans)
-    return Diary(result, source, rows, stamps, points[rows], (result.whole, *spans), (np.arange(len(rows)), *parts))
+def opened(source: Source) -> Embeddings:
+    """Return the embeddings that a source stands for."""
+    store = VectorStore(Path(source.folder))
+    parts = [embeddings.load(catalogue.get(source.cache, name), store, cache=source.cache) for name in source.names]
+    return embeddings.join(parts)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -443,13 +229,7 @@ def signal(file: Path, digest: str) -> NDArray[np.float32]:
     return audio.read(file)
 
 
-def _last_map() -> float:
-    """Return the time of the last write of a map or an analysis: a plane that was not there may be now."""
-    folder = cache().root / "maps"
-    return folder.stat().st_mtime if folder.exists() else 0.0
-
-
-def _stamp() -> float:
+def stamp() -> float:
     """Return the time of the last write to any embedding store, to the list of corpora or to a table of labels."""
     root = cache().root
     files = [root / "corpora.json", *root.glob("embeddings/*/vectors.sqlite")]

@@ -2,15 +2,16 @@
 
 import math
 from itertools import combinations
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, export, frame, links, progress, widgets
-from dashboard.data import Measured
+from dashboard import affect_data, export, frame, links, progress, widgets
+from dashboard.affect_data import Measured
 from dashboard.frame import Choice
+from dashboard.words import decimals, fitting
 from ser_core import analyses
 from ser_core.analyses import Question
 from ser_core.geometry import ordering
@@ -74,7 +75,7 @@ def between_emotions(
     choice: Choice, measured: Measured, question: Question, *, sorting: str, pair: Pair | None
 ) -> None:
     """Show the matrix of distances, beside it the pair in hand, and under it all pairs."""
-    between = data.distance_interval(choice.names, choice.store, question)
+    between = affect_data.distance_interval(choice.names, choice.store, question)
     left, right = st.columns([1.85, 1], gap="medium")
     with left:
         _matrix(measured.distances, between, sorting, pair)
@@ -82,8 +83,6 @@ def between_emotions(
         _pair(measured, between, pair)
         _reported(measured.distances, between)
         _intervals(choice, measured, question, between)
-    if between is None and analyses.several_speakers(measured.clips):
-        progress.watch(f"Distances of {', '.join(choice.names)}")
     st.markdown("##### All pairs")
     rows = pairs(measured, between)
     at = [number for number, row in enumerate(zip(rows["emotion"], rows["other emotion"], strict=True)) if row == pair]
@@ -93,20 +92,12 @@ def between_emotions(
         key=PAIRS,
         on_select=lambda: _take_row(rows),
         selection_mode="single-row",
-        selection_default=mark(PAIRS, at),
+        selection_default=widgets.mark(PAIRS, at),
         height=min(282, 38 + 35 * len(rows)),
         column_config={name: st.column_config.NumberColumn(format="%.2f") for name in NUMBERS},
         placeholder="",
     )
     export.table(rows, name="distances")
-
-
-def mark(table: str, rows: list[int]) -> Any:
-    """Select in a table what is in hand, whoever took it in hand."""
-    wanted = {"selection": {"rows": rows}}
-    if table in st.session_state and st.session_state[table]["selection"]["rows"] != rows:
-        st.session_state[table] = wanted
-    return wanted
 
 
 def pairs(measured: Measured, between: Resampled | None) -> pd.DataFrame:
@@ -121,31 +112,6 @@ def pairs(measured: Measured, between: Resampled | None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).sort_values("distance", kind="stable", ignore_index=True)
 
 
-def said(value: float, low: float, high: float) -> str:
-    """Return a distance and its interval, with as many digits as that deserves; alone where there is none.
-
-    Examples
-    --------
-    >>> said(4.123, 3.6, 4.91), said(43.21, 31.0, 70.0), said(4.123, math.nan, math.nan)
-    ('4.1 (3.6 to 4.9)', '43 (31 to 70)', '4.12')
-    """
-    if not math.isfinite(high - low):
-        return f"{value:.{decimals(value / 10)}f}"
-    n = decimals(high - low)
-    return f"{value:.{n}f} ({low:.{n}f} to {high:.{n}f})"
-
-
-def decimals(size: float) -> int:
-    """Return the decimals that leave two digits of ``size``.
-
-    Examples
-    --------
-    >>> decimals(1.3), decimals(0.13), decimals(25.0), decimals(0.0)
-    (1, 2, 0, 3)
-    """
-    return min(3, max(0, 1 - math.floor(math.log10(size)))) if size > 0 else 3
-
-
 def _matrix(distances: Distances, between: Resampled | None, sorting: str, pair: Pair | None) -> None:
     order = ordering.circular(distances.names) if sorting == "circle" else ordering.clustered(distances.between)
     names = [distances.names[place] for place in order]
@@ -157,7 +123,7 @@ def _matrix(distances: Distances, between: Resampled | None, sorting: str, pair:
     places = range(len(names))
     hovers = [
         [
-            f"{names[i]} and {names[j]}: {said(values[i, j], low[i, j], high[i, j])}" if i != j else names[i]
+            f"{names[i]} and {names[j]}: {fitting(values[i, j], low[i, j], high[i, j])}" if i != j else names[i]
             for j in places
         ]
         for i in places
@@ -197,7 +163,7 @@ def _pair(measured: Measured, between: Resampled | None, pair: Pair | None) -> N
     n = measured.clips.clips["emotion"].value_counts()
     a, b = (widgets.plain(name) for name in pair)
     st.markdown(f"{a} and {b}: **{_said(measured.distances, between, pair)}**")
-    speakers = measured.clips.clips["speaker"].nunique()
+    speakers = analyses.n_speakers(measured.clips)
     of = f" In brackets: 95 % interval, resampling the {speakers} speakers." if between else ""
     st.caption(f"n = {n[pair[0]]:,} clips of {a}, {n[pair[1]]:,} of {b}.{of}")
     if st.button("See these two clouds"):
@@ -208,7 +174,7 @@ def _pair(measured: Measured, between: Resampled | None, pair: Pair | None) -> N
 def _said(distances: Distances, between: Resampled | None, pair: Pair) -> str:
     i, j = (distances.names.index(name) for name in pair)
     span = (between.low[i, j], between.high[i, j]) if between else (math.nan, math.nan)
-    return said(distances.between[i, j], *span)
+    return fitting(distances.between[i, j], *span)
 
 
 def _reported(distances: Distances, between: Resampled | None) -> None:
@@ -242,7 +208,7 @@ def _intervals(choice: Choice, measured: Measured, question: Question, between: 
     if not analyses.several_speakers(measured.clips):
         st.caption("None: they resample speakers, and all of these clips are of one.")
         return
-    speakers = measured.clips.clips["speaker"].nunique()
+    speakers = analyses.n_speakers(measured.clips)
     if between is not None:
         st.caption(f"From {analyses.N_RESAMPLES:,} resamples of the {speakers} speakers, with replacement.")
         if not measured.distances.enough:
@@ -252,13 +218,10 @@ def _intervals(choice: Choice, measured: Measured, question: Question, between: 
         if above:
             st.caption(ABOVE.format(n=above, of=len(i)))
         return
-    arguments = analyses.mahalanobis_job(choice.names, choice.store.key, question)
-    if any(job.active and job.arguments == arguments for job in data.jobs()):
-        st.caption("Being computed; you can go on elsewhere meanwhile.")
-    else:
-        st.caption(
-            f"Not computed yet: {analyses.N_RESAMPLES:,} resamples of the {speakers} speakers, in the background."
-        )
-        if st.button("Compute 95 % intervals"):
-            data.start_distance_interval(choice.names, choice.store, question)
-            st.rerun()
+    progress.offer(
+        analyses.mahalanobis_job(choice.names, choice.store.key, question),
+        going="They are being computed; you can go on elsewhere meanwhile.",
+        wanted=f"Not computed yet: {analyses.N_RESAMPLES:,} resamples of the {speakers} speakers, in the background.",
+        label="Compute 95 % intervals",
+        start=lambda: affect_data.start_distance_interval(choice.names, choice.store, question),
+    )

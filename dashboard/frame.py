@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import data, links, map_panel, progress, widgets
 from ser_core import maps
@@ -17,7 +19,7 @@ from ser_core.store import VectorStore
 EMPTY = """
 Nothing to show yet: a map needs a corpus and its embeddings.
 
-- **Just looking?** Run `make demo` in a terminal: in about a minute it makes synthetic corpora and embeds one.
+- **Just looking?** Run `make demo` in a terminal: in about a minute it makes two synthetic corpora and embeds them.
 - **Your own recordings or a published corpus?** Add its folder and embed it on the Data page, or in a terminal:
   `ser corpora add emodb FOLDER`, then `ser embed emodb egemaps` (about 20 seconds for 535 clips).
 """
@@ -94,9 +96,11 @@ def wanted_map(choice: Choice, view: View) -> Map | None:
     return drawn
 
 
-def sources(choice: Choice, *facts: str) -> None:
-    """Say in a line what is seen, and where it comes from."""
-    clips = choice.found.clips
+def sources(choice: Choice, *facts: str, rows: NDArray[np.integer] | None = None, lacking: str = "emotion") -> None:
+    """Say in a line what is seen, and where it comes from; ``rows`` are the clips measured, the others lack a word."""
+    clips = choice.found.clips if rows is None else choice.found.clips.iloc[rows]
+    if left := len(choice.found.clips) - len(clips):
+        facts += (f"{left:,} clips without a known {lacking} are left out",)
     corpora = ", ".join(one.name + (" (synthetic speech)" if one.corpus.synthetic else "") for one in choice.located)
     parts = [
         f"{len(clips):,} clips", f"{clips['speaker'].nunique()} speakers", corpora,
@@ -121,14 +125,11 @@ def _teach(text: str) -> None:
 def _offer(choice: Choice, view: View) -> None:
     """Say that a map has to be computed first, and how long that takes."""
     n_clips = len(choice.found.clips)
-    method = f"{widgets.METHODS[view.method]} in {view.n_components}-D"
-    arguments = maps.arguments(choice.names, choice.store.key, view)
-    if any(job.active and job.arguments == arguments for job in data.jobs()):
-        st.info(f"This map ({method} of {n_clips:,} clips) is being drawn; you can go on elsewhere meanwhile.")
-        progress.watch(maps.title(choice.names, view))
-        return
-    st.info(f"This map ({method} of {n_clips:,} clips) has not been drawn yet.")
-    seconds = 15 + n_clips // 200
-    if st.button(f"Draw this map (about {seconds} s, in the background)", type="primary"):
-        data.start_map(choice.names, choice.store, view)
-        st.rerun()
+    what = f"This map ({widgets.METHODS[view.method]} in {view.n_components}-D of {n_clips:,} clips)"
+    progress.offer(
+        maps.arguments(choice.names, choice.store.key, view),
+        going=f"{what} is being drawn; you can go on elsewhere meanwhile.",
+        wanted=f"{what} has not been drawn yet.",
+        label=f"Draw this map (about {15 + n_clips // 200} s, in the background)",
+        start=lambda: data.start_map(choice.names, choice.store, view),
+    )

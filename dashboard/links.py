@@ -7,6 +7,7 @@ are not bound to widgets by Streamlit itself: a value that does not fit is to be
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
+from urllib.parse import quote, unquote
 
 import streamlit as st
 
@@ -35,6 +36,7 @@ NAMES: Final = {
     "mirror": "mirror",
     "learn": "learn",
     "teacher": "teacher",
+    "learner": "learnt_from",
     "diary": "diary",
     "person": "person",
     "period": "period",
@@ -108,7 +110,7 @@ def publish() -> None:
 
 def _parsed(name: str, text: str) -> Any:
     if name in LISTS:
-        return [part for part in text.split(",") if part]
+        return [unquote(part) for part in text.split(",") if part]
     if name == "camera":
         return _numbers(text)
     if name in NUMBERS and text.isdecimal() and len(text) < 9:
@@ -130,5 +132,5 @@ def _written(name: str, value: Any) -> str:
     if name == "camera":
         return ",".join(f"{number:g}" for number in value)
     if name in LISTS:
-        return ",".join(value)
+        return ",".join(quote(part, safe="") for part in value)  # a word may hold a comma
     return str(value)[:CLIP_DIGITS] if name == "clip" else str(value)

@@ -1,8 +1,9 @@
 """The map with everything that answers to a click: picture, clip in hand, quality, table. One fragment of the page."""
 
+import hashlib
 import html
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ CHART: Final = "map_figure"
 TABLE: Final = "clip_table"
 MOST_OPTIONS: Final = 5000
 """Clips up to which there is a box for finding one, and the table marks the one in hand: both cost bytes per click."""
+NAMED: Final = (EMOTION, "speaker", "corpus", "file")
+"""Columns that a clip is named by, and those shown are drawn by."""
 CONFIG: Final = {"displaylogo": False, "modeBarButtonsToRemove": ["resetCameraLastSave3d", "orbitRotation", "toImage"]}
 
 
@@ -58,16 +61,24 @@ def scene(
 ) -> Scene:
     """Put a map together with its figure, which stays the same object until map, colour or overlay change.
 
-    ``overlay`` are traces drawn over the points; ``overlay_id`` tells one set from another.
+    ``overlay`` are traces drawn over the points; ``overlay_id`` stands for all that they depend on beside the map.
     """
     map_id = key(maps.recipe(found, drawn.view))
     _settle_view(map_id, drawn.view.n_components)
-    wanted = (map_id, column, common, overlay_id, st.session_state.get("_redraw", 0))
+    labels = digest(found.clips, [column, *NAMED])  # metadata.csv may change under an open page
+    wanted = (map_id, labels, column, common, overlay_id, st.session_state.get("_redraw", 0))
     if st.session_state.get("_scene", (None,))[0] != wanted:
         made = _scene(map_id, found, drawn, column, common)
         made.figure.add_traces(list(overlay))
         st.session_state["_scene"] = (wanted, made)
-    return st.session_state["_scene"][1]
+    return replace(st.session_state["_scene"][1], found=found, drawn=drawn)
+
+
+def digest(clips: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Return a word that stands for what these columns hold, row by row."""
+    known = list(dict.fromkeys(columns))
+    hashes = pd.util.hash_pandas_object(clips[known].astype(str), index=False).to_numpy(np.uint64)
+    return hashlib.sha256(hashes.tobytes()).hexdigest()[:20]
 
 
 def _scene(map_id: str, found: Embeddings, drawn: Map, column: str, common: bool) -> Scene:  # noqa: FBT001
@@ -207,7 +218,10 @@ def _table(scene: Scene, row: int | None) -> None:
                 _show_all()
     with right:
         _find(scene, rows)
-    wanted = _mark(rows, row)
+    listed = len(rows) <= MOST_OPTIONS
+    wanted: Any = {"selection": {"rows": []}}
+    if listed:
+        wanted = widgets.mark(TABLE, np.flatnonzero(rows == row).tolist())
 
     def chosen() -> None:
         picked = st.session_state[TABLE]["selection"]["rows"]
@@ -225,16 +239,6 @@ def _table(scene: Scene, row: int | None) -> None:
         placeholder="",
     )
     export.table(clips, name="clips")
-
-
-def _mark(rows: NDArray[np.int32], row: int | None) -> Any:
-    """Select the clip in hand in the table, whoever took it in hand."""
-    if len(rows) > MOST_OPTIONS:
-        return {"selection": {"rows": []}}
-    wanted = {"selection": {"rows": np.flatnonzero(rows == row).tolist()}}
-    if TABLE in st.session_state and st.session_state[TABLE]["selection"]["rows"] != wanted["selection"]["rows"]:
-        st.session_state[TABLE] = wanted
-    return wanted
 
 
 def _ordered(clips: pd.DataFrame) -> pd.DataFrame:

@@ -9,9 +9,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import clip_panel, export, widgets
-from dashboard.data import Measured
-from dashboard.distances_panel import decimals, mark
+from dashboard.affect_data import Measured
 from dashboard.frame import Choice
+from dashboard.words import decimals
 from ser_core.analyses import Question
 from ser_core.geometry import mahalanobis
 from ser_core.store import key
@@ -61,7 +61,7 @@ def show(choice: Choice, measured: Measured, question: Question) -> None:
             key=name,
             on_select=take,
             selection_mode="single-row",
-            selection_default=mark(name, at),
+            selection_default=widgets.mark(name, at),
             height=38 + 35 * len(table),
             column_config=COLUMNS,
         )

@@ -1,6 +1,7 @@
 """Clips on Russell's plane: a picture for each corpus, how far to trust it, the clip in hand, all checks."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -8,15 +9,14 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import clip_panel, data, export, links, map_panel, progress, widgets
-from dashboard.circumplex_panel import CONFIG, interval, number
+from dashboard import affect_data, clip_panel, export, links, map_panel, progress, widgets
+from dashboard.circumplex_panel import CONFIG
 from dashboard.frame import Choice
+from dashboard.words import interval, number
 from ser_core import circle as analysis
-from ser_core.circle import Plane
-from ser_core.corpora.folder import UNKNOWN
+from ser_core.circle import Plane, Planes
 from ser_core.geometry import affect
 from ser_core.plots import circumplex as plots
-from ser_core.plots.colours import EMOTION
 
 EMPTY: Final = "Click a point to hear its clip."
 MEASURES: Final = (
@@ -34,49 +34,68 @@ MARGIN: Final = 1.1
 WIDTHS: Final = (1.85, 2.5)
 """Of one picture, and of two side by side, against the clip in hand."""
 COLUMNS: Final = {
-    "learnt → placed": None, "checked on": 110, "voices": 56, "clips": 48, "valence CCC": 138, "R²": 54,
-    "arousal CCC": 134, "R² ": 54, "turned by": 128, "left": 48,
+    "learnt → placed": None, "checked on": 116, "voices": 76, "clips": 46, "valence CCC": 138, "R²": 52,
+    "arousal CCC": 124, "R² ": 52, "turned by": 136, "left": 46,
 }  # fmt: skip
 """Columns of the table of checks with their widths in pixels (None: as its names need)."""
+VOICES: Final = {True: "known", False: "new", None: "not known"}
+"""Whether the rule had heard the speakers; of another corpus nobody can tell."""
 LONGEST_LIST: Final = 5000
 """Clips up to which there is a box for finding one."""
 Numbers: TypeAlias = Sequence[Mapping[str, Any]]
 Limits: TypeAlias = tuple[float, float, float, float]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A plane that is shown, its numbers, and the rows of its clips among all that were chosen."""
+
+    plane: Plane
+    told: Mapping[str, Any]
+    rows: NDArray[np.intp]
+
+
 def offer(choice: Choice, **how: Any) -> None:
     """Say that the plane has to be learnt first; start it."""
-    title = f"Plane of {', '.join(choice.names)}"
     what = f"{len(choice.found.clips):,} clips of {choice.found.vectors.shape[2]:,} values"
-    arguments = analysis.job(choice.names, choice.store.key, **how)
-    if any(job.active and job.arguments == arguments for job in data.jobs()):
-        st.info(f"The plane is being learnt from {what}; you can go on elsewhere meanwhile.")
-        progress.watch(title)
-        return
-    st.info(f"The plane has not been learnt yet from {what}: it is learnt anew for every speaker that is left out.")
-    if st.button("Learn the plane (in the background)", type="primary"):
-        data.start_planes(choice.names, choice.store, **how)
-        st.rerun()
+    progress.offer(
+        analysis.job(choice.names, choice.store.key, **how),
+        going=f"The plane is being learnt from {what}; you can go on elsewhere meanwhile.",
+        wanted=f"The plane has not been learnt yet from {what}: it is learnt anew for every speaker that is left out.",
+        label="Learn the plane (in the background)",
+        start=lambda: affect_data.start_planes(choice.names, choice.store, **how),
+    )
+
+
+def refusals(found: Planes) -> None:
+    """Say from which corpora nothing could be learnt, and why."""
+    for _, why in found.refused:
+        st.info(widgets.plain(f"{why}."))
+
+
+def seen(choice: Choice, found: Planes, numbers: Numbers, *, teacher: str) -> dict[str, Seen]:
+    """Return by corpus what is shown of it: its clips as ``teacher`` has them placed, its own by unseen speakers."""
+    corpus = choice.found.clips["corpus"].to_numpy(str)
+    return {
+        plane.target: Seen(plane, told, np.flatnonzero(corpus == plane.target)[plane.rows])
+        for plane, told in zip(found.parts, numbers, strict=True)
+        if plane.source == teacher and plane.check != "unseen emotions"
+    }
 
 
 @st.fragment
-def show(choice: Choice, planes: Sequence[Plane], numbers: Numbers, *, teacher: str) -> None:
-    """Show the clips of each corpus as ``teacher`` has them placed, the clip in hand, and the table of all checks."""
-    seen = {
-        plane.target: (plane, told)
-        for plane, told in zip(planes, numbers, strict=True)
-        if plane.source == teacher and plane.check != "unseen emotions"
-    }
+def show(choice: Choice, seen: Mapping[str, Seen], numbers: Numbers) -> None:
+    """Show the clips of each corpus, the clip in hand, and the table of all checks."""
     row = clip_panel.row_in_hand(choice.found)
-    limits = _limits([plane for plane, _ in seen.values()])
+    planes = [one.plane for one in seen.values()]
+    limits = _limits(planes)
     left, right = st.columns([WIDTHS[len(seen) > 1], 1], gap="medium")
     with left:
         for pair in _in_twos([name for name in choice.names if name in seen]):
             for place, name in zip(st.columns(2) if len(seen) > 1 else [st.container()], pair, strict=False):
                 with place:
-                    _picture(choice, *seen[name], row=row, limits=limits, height=SIZES[len(seen) > 1])
-        scales = {plane.source: plane.scale for plane in planes if plane.source in seen}
-        st.caption(" ".join(_notes([plane for plane, _ in seen.values()], limits, scales)))
+                    _picture(choice, seen[name], row=row, limits=limits, height=SIZES[len(seen) > 1])
+        st.caption(" ".join(_notes(planes, limits)))
     with right:
         clip_panel.alone(choice.found, row, empty=EMPTY)
         if row is not None:
@@ -90,16 +109,8 @@ def _in_twos(names: Sequence[str]) -> list[Sequence[str]]:
     return [names[start : start + 2] for start in range(0, len(names), 2)]
 
 
-def _rows(choice: Choice, corpus: str) -> NDArray[np.int32]:
-    """Return the rows of all clips chosen that a plane of this corpus places: those with a known emotion."""
-    clips = choice.found.clips
-    return np.flatnonzero((clips["corpus"] == corpus) & (clips[EMOTION] != UNKNOWN)).astype(np.int32)
-
-
-def _picture(
-    choice: Choice, plane: Plane, told: Mapping[str, Any], *, row: int | None, limits: Limits, height: int
-) -> None:
-    rows = _rows(choice, plane.target)
+def _picture(choice: Choice, one: Seen, *, row: int | None, limits: Limits, height: int) -> None:
+    plane, rows = one.plane, one.rows
     texts = [map_panel.clip_label(clip) for clip in choice.found.clips.iloc[rows].to_dict("records")]
     number_of = list(choice.names).index(plane.target)
     chart, key = f"plane_{number_of}", f"plane_figure_{number_of}"
@@ -113,12 +124,13 @@ def _picture(
 
     st.markdown(f"**{widgets.plain(plane.target)}** {widgets.plain(_taught(plane))}")
     placed = plane.placement.placed
-    figure = plots.plane(placed, plane.labels, rows=rows, texts=texts, limits=limits, in_hand=row, height=height)
+    how: dict[str, Any] = {"texts": texts, "limits": limits, "in_hand": row, "height": height}
+    figure = plots.plane(placed, plane.labels, rows=rows.astype(np.int32), **how)
     alt = f"Clips of {plane.target} on Russell's plane"
     with st.container(key=chart):
         st.plotly_chart(figure, key=key, config=CONFIG, alt=alt, on_select=chosen, selection_mode="points")
     export.picture(chart, name=f"plane-{plane.target}")
-    widgets.facts(_facts(told))
+    widgets.facts(_facts(one.told))
     st.caption(widgets.plain(_rotation(plane)))
 
 
@@ -133,9 +145,12 @@ def _facts(told: Mapping[str, Any]) -> dict[str, str]:
     for axis in analysis.AXES:
         for measure, name in (("ccc", "CCC"), ("r2", "R²")):
             out[f"{axis} ({name})"] = _score(told[axis], measure)
-    turn = told["turn"]
-    out["turned by"] = f"{number(turn['angle'], digits=0)}°{interval(turn['angle_95'], digits=0)}"
+    out["turned by"] = _degrees(told["turn"])
     return out | {"checked on": told["checked_on"], "of": f"{told['n_clips']:,} clips, {told['n_speakers']} speakers"}
+
+
+def _degrees(turn: Mapping[str, Any] | None) -> str:
+    return "none" if turn is None else f"{number(turn['angle'], digits=0)}°{interval(turn['angle_95'], digits=0)}"
 
 
 def _score(axis: Mapping[str, Any], measure: str) -> str:
@@ -145,9 +160,11 @@ def _score(axis: Mapping[str, Any], measure: str) -> str:
 def _rotation(plane: Plane) -> str:
     """Say whether the clouds are turned from Russell's places, and what a turn leaves unexplained."""
     turn = plane.turn
+    shared = " Some recordings are in both corpora: no fair check." if plane.recordings_shared else ""
+    if turn is None:
+        return f"Too few emotions have a place on Russell's circle for a turn.{shared}"
     left = f"After turning, {100 * turn.residual:.0f} % of the spread of the emotions' middles is still not Russell's."
-    if plane.placement.shared_speakers:
-        left += " Some recordings are in both corpora: no fair check."
+    left += shared
     if turn.angle_95 is None:
         return left
     if turn.angle_95[0] <= 0 <= turn.angle_95[1]:
@@ -164,30 +181,31 @@ def _limits(planes: Sequence[Plane]) -> Limits:
     return min(-USUAL[0], left), max(USUAL[0], right), min(-USUAL[1], down), max(USUAL[1], up)
 
 
-def _notes(planes: Sequence[Plane], limits: Limits, scales: Mapping[str, str]) -> list[str]:
+def _notes(planes: Sequence[Plane], limits: Limits) -> list[str]:
     out = [MEASURES]
     low, high = np.array(limits).reshape(2, 2).T
     placed = np.concatenate([plane.placement.placed for plane in planes])
     if outside := int(((placed < low) | (placed > high)).any(axis=1).sum()):
         out.append(f"{outside:,} clips lie outside the pictures: zoom out with the picture's toolbar.")
-    unrated = [name for name, scale in scales.items() if scale == affect.LABELS]
-    if unrated:
-        out.append(
-            f"Nobody rated these clips ({widgets.plain(', '.join(unrated))}): the target is the place of the clip's "
-            "label on Russell's circle, neutral in its middle, the same for all clips of an emotion."
-        )
-    rated = [f"{name}: valence and arousal {scale}." for name, scale in scales.items() if name not in unrated]
-    return out + [widgets.plain(sentence) for sentence in rated]
+    scales = {plane.scored_on for plane in planes} | {planes[0].learnt_on}
+    said = f"Learnt from {planes[0].source} on: {planes[0].learnt_on}."
+    for plane in planes:
+        if plane.scored_on != plane.learnt_on:
+            said += f" {plane.target} is scored on: {plane.scored_on}."
+    out.append(widgets.plain(said))
+    if affect.LABELS in scales:
+        out.append("A label's place, with neutral in the middle, is the same for all clips of an emotion.")
+    return out
 
 
-def _placed(choice: Choice, seen: Mapping[str, tuple[Plane, Any]], row: int) -> None:
+def _placed(choice: Choice, seen: Mapping[str, Seen], row: int) -> None:
     """Say where the clip in hand lies."""
-    plane = seen[str(choice.found.clips["corpus"].iloc[row])][0]
-    here = np.flatnonzero(_rows(choice, plane.target) == row)
-    if not len(here):
-        st.caption("The emotion of this clip is not known, so it is not in the picture.")
+    one = seen.get(str(choice.found.clips["corpus"].iloc[row]))
+    if one is None or row not in one.rows:
+        st.caption("Too little is known of this clip (its emotion or its speaker), so it is not in the picture.")
         return
-    (x, y), (goal_x, goal_y) = plane.placement.placed[here[0]], plane.placement.truth[here[0]]
+    here = int(np.flatnonzero(one.rows == row)[0])
+    (x, y), (goal_x, goal_y) = one.plane.placement.placed[here], one.plane.placement.truth[here]
     st.caption(
         f"Placed at valence {number(x)}, arousal {number(y)} "
         f"(target: valence {number(goal_x)}, arousal {number(goal_y)}; both from \u22121 to 1)."
@@ -222,11 +240,11 @@ def _checks(numbers: Numbers) -> None:
         (
             f"{one['from']} → {one['to']}",
             one["checked_on"],
-            "known" if one["speakers_shared"] else "new",
+            VOICES[one["speakers_shared"]],
             one["n_clips"],
             *(value for axis in analysis.AXES for value in (_score(one[axis], "ccc"), number(one[axis]["r2"]))),
-            f"{number(one['turn']['angle'], digits=0)}°{interval(one['turn']['angle_95'], digits=0)}",
-            f"{100 * one['turn']['residual']:.0f} %",
+            _degrees(one["turn"]),
+            f"{100 * one['turn']['residual']:.0f} %" if one["turn"] else "none",
         )
         for one in numbers
     ]

@@ -1,6 +1,7 @@
 """Jobs as people see them: what runs, how fast, how long still, and a button that stops it."""
 
 import time
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -40,29 +41,58 @@ def describe(status: Status) -> str:
     return ", ".join(parts)
 
 
+def announce() -> None:
+    """Say in passing how the jobs ended that this session saw at work, on whatever page it is now."""
+    at_work = _at_work()
+    if not at_work:
+        return
+    for job in data.jobs():
+        if job.id in at_work and not job.active:
+            at_work.discard(job.id)
+            st.toast(widgets.plain(last_word(job)))
+
+
+def offer(arguments: Sequence[str], *, going: str, wanted: str, label: str, start: Callable[[], None]) -> None:
+    """Watch the job that these arguments are; where it is not at work, say how it ended, and offer to start it.
+
+    ``going`` and ``wanted`` say in Markdown what is being computed, and what is not there yet.
+    """
+    job = data.job(arguments)
+    if job and job.active:
+        st.info(going)
+        _at_work().add(job.id)  # it may end before it is looked at again
+        watch(job.title)
+        return
+    st.info(wanted)
+    if st.button(label, type="primary"):
+        start()
+        st.rerun()
+    if job and job.state in {"failed", "stopped"}:
+        show = st.error if job.state == "failed" else st.info
+        show(widgets.plain(last_word(job)))
+
+
 @st.fragment(run_every="1s")
 def watch(prefix: str) -> None:
     """Show the jobs whose title starts so while they run; when one ends, draw the whole page anew."""
-    every = [job for job in data.jobs() if job.title.startswith(prefix)]
+    every, at_work = [job for job in data.jobs() if job.title.startswith(prefix)], _at_work()
     active = [job for job in every if job.active]
-    before = st.session_state.get(f"active {prefix}", set())
-    now = {job.id for job in active}
-    st.session_state[f"active {prefix}"] = now
-    if before - now:
-        for job in every:
-            if job.id in before - now:
-                st.session_state.setdefault("ended", []).append(last_word(job))
-        st.rerun(scope="app")
-    for word in st.session_state.pop("ended", []):
-        st.toast(widgets.plain(word))
+    if any(job.id in at_work and not job.active for job in every):
+        st.rerun(scope="app")  # which begins with `announce`
+    at_work.update(job.id for job in active)
     for job in active:
-        bar, button = st.columns([6, 1], vertical_alignment="center")
-        bar.progress(job.done / job.total if job.total else 0.0, text=widgets.plain(describe(job)))
-        if button.button("Stop", key=f"stop {job.id}", disabled=job.state != "running", width="stretch"):
+        line = st.container(horizontal=True, vertical_alignment="center")  # the button keeps its width
+        line.progress(job.done / job.total if job.total else 0.0, text=widgets.plain(describe(job)))
+        if line.button("Stop", key=f"stop {job.id}", disabled=job.state != "running"):
             try:
                 jobs.stop(data.cache(), job.id)
             except SerError as error:
                 st.info(widgets.plain(str(error)))
+
+
+def _at_work() -> set[str]:
+    """Return the jobs that this session saw at work."""
+    return st.session_state.setdefault("_at_work", set())
 
 
 def last_word(status: Status) -> str:

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import streamlit as st
-
-from dashboard import data, progress, widgets
+from dashboard import affect_data, data, progress, widgets
 from ser_core import circle
 from ser_core.catalogue import Located
 from ser_core.embeddings import Embeddings
@@ -39,15 +37,15 @@ class Choice:
 
 def diaries(located: Sequence[Located]) -> list[Located]:
     """Return the corpora with dated clips, the one with most dated days first."""
-    dated = [one for one in located if data.dated(one.name).people]
-    return sorted(dated, key=lambda one: -data.dated(one.name).n_days)
+    dated = [one for one in located if affect_data.dated(one.name).people]
+    return sorted(dated, key=lambda one: -affect_data.dated(one.name).n_days)
 
 
 def teachers(diary: str, located: Sequence[Located]) -> list[str]:
     """Return the corpora that a plane for a diary can be learnt from, most embedded first, itself last."""
     counts = {}
     for one in located:
-        if data.dated(one.name).teaches:
+        if affect_data.dated(one.name).teaches:
             shared = widgets.common_coverage([data.coverage(diary), data.coverage(one.name)])
             keys = {part.store.key: part.n_embedded for part in data.coverage(one.name)}
             counts[one.name] = max((keys[key] for key in shared), default=0)
@@ -63,37 +61,33 @@ def choose(located: Sequence[Located], names: Sequence[str]) -> Choice | None:
         return name + (" (synthetic)" if by_name[name].corpus.synthetic else "")
 
     diary = widgets.select("diary", "Whose recordings", names, default=names[0], show=titled)
-    people = data.dated(diary).people
+    people = affect_data.dated(diary).people
     person = widgets.select("person", "Person", people, default=people[0])
     period = widgets.segments("period", "Per", list(PERIODS), default="day", show=PERIODS.__getitem__)
     known = teachers(diary, located)
     if not known:
         return None
-    teacher = widgets.select(
-        "teacher", "Learnt from", known, default=known[0], show=titled,
+    learner = widgets.select(
+        "learner", "Learnt from", known, default=known[0], show=titled,
         help="The corpus whose labelled clips teach what sounds pleasant and what activated.",
     )  # fmt: skip
-    chosen = widgets.encoder(tuple(dict.fromkeys((diary, teacher))))
+    chosen = widgets.encoder(tuple(dict.fromkeys((diary, learner))))
     assert chosen is not None  # teachers share an encoder
     found = data.embedded((diary,), chosen.store)
     layer, scaling = widgets.layer(found), widgets.scaling(found)
     method = widgets.segments(
         "learn", "How to learn it", list(widgets.LEARN), default="regression", show=widgets.LEARN.__getitem__
     )
-    return Choice(by_name[diary], by_name[teacher], chosen.store, found, person, layer, scaling, method, period)
+    return Choice(by_name[diary], by_name[learner], chosen.store, found, person, layer, scaling, method, period)
 
 
 def offer(choice: Choice) -> None:
     """Say that the plane has to be learnt first, and offer to do so in the background."""
-    name = choice.learner.name
-    names = (name,)
-    arguments = circle.job(names, choice.store.key, **choice.how())
-    if any(job.active and job.arguments == arguments for job in data.jobs()):
-        st.info(f"The plane of {widgets.plain(name)} is being learnt; you can go on elsewhere meanwhile.")
-        progress.watch(f"Plane of {name}")
-        return
-    said = widgets.plain(name)
-    st.info(f"What valence and arousal sound like has not been learnt from {said} with this encoder yet.")
-    if st.button("Learn it (up to some minutes, in the background)", type="primary"):
-        data.start_planes(names, choice.store, **choice.how())
-        st.rerun()
+    names, said = (choice.learner.name,), widgets.plain(choice.learner.name)
+    progress.offer(
+        circle.job(names, choice.store.key, **choice.how()),
+        going=f"The plane of {said} is being learnt; you can go on elsewhere meanwhile.",
+        wanted=f"What valence and arousal sound like has not been learnt from {said} with this encoder yet.",
+        label="Learn it (up to some minutes, in the background)",
+        start=lambda: affect_data.start_planes(names, choice.store, **choice.how()),
+    )

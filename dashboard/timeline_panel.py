@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import clip_panel, data, export, links, widgets
-from dashboard.data import Diary
+from dashboard import affect_data, clip_panel, export, links, widgets
+from dashboard.affect_data import Diary
 from dashboard.timeline_choice import Choice
+from dashboard.words import interval, number
 from ser_core import circle, timeline
 from ser_core.corpora.folder import UNKNOWN
 from ser_core.plots import colours, tone
@@ -64,7 +65,7 @@ def picture(choice: Choice, diary: Diary) -> None:
 
 def trust(choice: Choice, diary: Diary) -> None:
     """Say where the plane comes from and how well it does on voices that it has not heard."""
-    numbers = data.plane_numbers((choice.learner.name,), choice.store, **choice.how())
+    numbers = affect_data.plane_numbers((choice.learner.name,), choice.store, **choice.how())
     one = next(one for one in numbers if one["checked_on"] == "unseen speakers")
     kind = "synthetic speech, spoken by a program" if choice.learner.corpus.synthetic else "speech, as a rule acted"
     name = widgets.plain(choice.learner.name)
@@ -72,8 +73,9 @@ def trust(choice: Choice, diary: Diary) -> None:
     itself = choice.learner.name == choice.diary.name
     own = "**These same recordings were learnt from**, so the picture in part repeats their labels." if itself else ""
     other = f"It has not heard {widgets.plain(diary.timeline.person)}." if not itself else ""
-    axes = [f"{_score(one[axis])} for {axis}" for axis in circle.AXES]
-    less, more = sorted(circle.AXES, key=lambda axis: one[axis]["ccc"])
+    scores = {axis: (one[axis]["ccc"], one[axis]["ccc_95"]) for axis in circle.AXES}
+    axes = [f"{number(value)}{interval(pair, say='95 %: ')} for {axis}" for axis, (value, pair) in scores.items()]
+    less, more = sorted(scores, key=lambda axis: scores[axis][0] or 0.0)
     st.markdown(
         f"**How far to trust the places.** The plane was learnt from {name} ({of}). {other} {own} On speakers that it "
         "had not heard, its agreement with their labels (concordance, CCC; 1: exact, 0: none) was "
@@ -126,14 +128,14 @@ def numbers(diary: Diary) -> None:
 def summary(diary: Diary) -> pd.DataFrame:
     """Return one row for the whole and each span, numbers with their intervals in words."""
     rows = []
-    for number, span in enumerate(diary.frames):
-        when = WHOLE if number == 0 else f"{span.start:%Y-%m-%d}"
+    for place, span in enumerate(diary.frames):
+        when = WHOLE if place == 0 else f"{span.start:%Y-%m-%d}"
         row: dict[str, Any] = {WHEN[diary.timeline.period]: when, "clips": span.n_clips}
-        row |= {name: f"{value:z.2f}" for name, value in zip(("valence", "arousal"), span.centre, strict=True)}
-        row["intensity"] = _with(span.intensity, span.intensity_95)
-        row["dispersion"] = "one clip" if span.dispersion is None else _with(span.dispersion, span.dispersion_95)
-        for name, share, (low, high) in zip(timeline.QUADRANTS, span.quadrants, span.quadrants_95, strict=True):
-            row[name] = f"{100 * share:.0f} ({100 * low:.0f} to {100 * high:.0f})"
+        row |= {name: number(value) for name, value in zip(("valence", "arousal"), span.centre, strict=True)}
+        row["intensity"] = number(span.intensity) + interval(span.intensity_95)
+        row["dispersion"] = number(span.dispersion) + interval(span.dispersion_95) if span.dispersion else "one clip"
+        for name, share, pair in zip(timeline.QUADRANTS, span.quadrants, span.quadrants_95, strict=True):
+            row[name] = number(100 * share, digits=0) + interval(100 * pair, digits=0)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -194,6 +196,7 @@ def _clips(choice: Choice, diary: Diary, number: int) -> None:
         if picked and picked[0] < len(rows):
             clip_panel.take(choice.found, int(rows[picked[0]]))
 
+    in_hand = clip_panel.row_in_hand(choice.found)
     number_column = st.column_config.NumberColumn(format="%.2f", width=56)
     st.dataframe(
         pd.DataFrame(columns),
@@ -201,7 +204,7 @@ def _clips(choice: Choice, diary: Diary, number: int) -> None:
         key=key,
         on_select=chosen,
         selection_mode="single-row",
-        selection_default=_mark(key, rows, clip_panel.row_in_hand(choice.found)),
+        selection_default=widgets.mark(key, np.flatnonzero(rows == in_hand).tolist()),
         height=min(38 + 28 * len(rows), 262),
         row_height=28,
         column_config={
@@ -211,14 +214,6 @@ def _clips(choice: Choice, diary: Diary, number: int) -> None:
             "arousal": number_column,
         },
     )
-
-
-def _mark(key: str, rows: np.ndarray, row: int | None) -> Any:
-    """Select the clip in hand in the list, whoever took it in hand."""
-    wanted = {"selection": {"rows": np.flatnonzero(rows == row).tolist()}}
-    if key in st.session_state and st.session_state[key]["selection"]["rows"] != wanted["selection"]["rows"]:
-        st.session_state[key] = wanted
-    return wanted
 
 
 def _colouring(choice: Choice, diary: Diary) -> Colouring:
@@ -248,14 +243,6 @@ def _caption(diary: Diary) -> None:
     if result.n_undated:
         parts.append(f"Left out, having no date: {result.n_undated:,}.")
     st.caption(" ".join(parts))
-
-
-def _score(scores: dict[str, Any]) -> str:
-    return _with(scores["ccc"], scores["ccc_95"], "95 %: ")
-
-
-def _with(value: float, interval: Sequence[float] | None, say: str = "") -> str:
-    return f"{value:z.2f}" + (f" ({say}{interval[0]:z.2f} to {interval[1]:z.2f})" if interval else "")
 
 
 def sources(choice: Choice, diary: Diary) -> None:

@@ -180,6 +180,14 @@ def plain(text: str) -> str:
     return "".join(f"\\{char}" if char in "\\`*_{}[]()<>#+-.!|~$:^=" else char for char in text)
 
 
+def mark(table: str, rows: Sequence[int]) -> Any:
+    """Select in the table with this key the rows of what is in hand, whoever took it in hand."""
+    wanted = {"selection": {"rows": list(rows)}}
+    if table in st.session_state and st.session_state[table]["selection"]["rows"] != wanted["selection"]["rows"]:
+        st.session_state[table] = wanted
+    return wanted
+
+
 def _keep(name: str) -> None:
     """Copy a widget's new value to the choice it shows."""
     st.session_state[name] = st.session_state[f"_{name}"]

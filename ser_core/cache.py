@@ -37,6 +37,8 @@ DAMAGED_ZIP: Final = (
     *(zipfile.BadZipFile, zlib.error),
 )
 """All that numpy and zipfile say of files that are not what they should be."""
+NO_OPTIONS: Final = {"analysis", "version", "encoder", "stores", "clips", "n_clips", "n_resamples"}
+"""What is in the recipe of every analysis, beside its options."""
 FILE_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INT, mtime INT, ctime INT, sha TEXT);
 """
@@ -147,12 +149,8 @@ class Cache:
             entries.append(Entry("embeddings", name, store.key, len(shas), len(failures), _size(store.folder)))
         for path in sorted(self.root.glob("maps/*.npz")):
             recipe = read_json(path.with_suffix(".json")) or {}
-            parts = ["encoder", "method", "n_components", "layer", "scaling"]
-            name = "{} {} {}-D, layer {}, {}".format(*(recipe.get(part, "?") for part in parts))
-            if "analysis" in recipe:
-                name = f"{recipe.get('encoder', '?')} {recipe['analysis']}, layer {recipe.get('layer', '?')}"
             kind = "analyses" if "analysis" in recipe else "maps"
-            entries.append(Entry(kind, name, path.stem, int(recipe.get("n_clips", 0)), 0, path.stat().st_size))
+            entries.append(Entry(kind, _name(recipe), path.stem, int(recipe.get("n_clips", 0)), 0, path.stat().st_size))
         return entries
 
     def verify(self) -> list[str]:
@@ -167,7 +165,7 @@ class Cache:
         for path in sorted(self.root.glob("maps/*.npz")):
             recipe = read_json(path.with_suffix(".json"))
             if recipe is None or key(recipe) != path.stem or self.load_arrays(recipe) is None:
-                bad.append(f"map {path.stem}: damaged")
+                bad.append(f"{_kind(recipe)} {path.stem}: damaged")
         return bad
 
     def sweep(self) -> list[str]:
@@ -196,7 +194,7 @@ class Cache:
             if key(recipe) != name or self.load_arrays(recipe) is None or not sources <= keys:
                 path.unlink(missing_ok=True)
                 path.with_suffix(".npz").unlink(missing_ok=True)
-                done.append(f"removed map {name}: damaged, or its embeddings are gone")
+                done.append(f"removed {_kind(recipe)} {name}: damaged, or its embeddings are gone")
         return done
 
     def _folders(self) -> list[VectorStore]:
@@ -204,6 +202,27 @@ class Cache:
 
     def _arrays(self, recipe: Mapping[str, Any]) -> Path:
         return self.root / "maps" / f"{key(recipe)}.npz"
+
+
+def _kind(recipe: Mapping[str, Any] | None) -> str:
+    """Return what a recipe makes; a lost one may have made either."""
+    if not recipe:
+        return "map or analysis"
+    return "analysis" if "analysis" in recipe else "map"
+
+
+def _name(recipe: Mapping[str, Any]) -> str:
+    """Return what people call a map or an analysis: all its options, so that two of them differ."""
+    if "analysis" not in recipe:
+        parts = ["encoder", "method", "n_components", "layer", "scaling"]
+        return "{} {} {}-D, layer {}, {}".format(*(recipe.get(part, "?") for part in parts))
+    said = [f"{recipe.get('encoder', '?')} {recipe['analysis']}"]
+    for name, value in recipe.items():
+        if isinstance(value, bool):
+            said.append(name if value else f"no {name}")
+        elif name not in NO_OPTIONS and value is not None:
+            said.append(f"{name} {value}".replace("_", " "))
+    return ", ".join(said)
 
 
 def _sound(store: VectorStore) -> bool:

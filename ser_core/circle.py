@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_core import analyses
-from ser_core.analyses import Learnt, Question
+from ser_core.analyses import AnalysisError, Learnt, Question
 from ser_core.cache import Cache
+from ser_core.corpora.folder import UNKNOWN
 from ser_core.embeddings import Embeddings
-from ser_core.geometry import affect, circumplex, placement
-from ser_core.geometry.affect import Method
+from ser_core.geometry import circumplex, placement
+from ser_core.geometry.affect import AffectError, Method
 from ser_core.geometry.circular import OrderTest, order_test
 from ser_core.geometry.circumplex import Alignment, Circle
 from ser_core.geometry.placement import Placement, Turn
@@ -45,16 +46,31 @@ class Order:
 class Plane:
     """Clips of one corpus on Russell's plane, placed by a map learnt from another, or from its other clips.
 
-    All clips of ``target`` with a known emotion, in their order; ``scale`` says in words what the map was learnt on.
+    ``rows`` are those of the clips of ``target`` that were placed, ``labels`` their emotions ("unknown" for clips that
+    have ratings alone). ``learnt_on`` and ``scored_on`` say in words what valence and arousal are in the corpus that
+    the map comes from, and in ``target``. ``turn`` is None where fewer than three emotions have a place on Russell's
+    circle. ``recordings_shared`` says whether the very same recordings are in both corpora; whether the same people
+    are cannot be known.
     """
 
     source: str
     target: str
     check: Check
     placement: Placement
+    rows: NDArray[np.intp]
     labels: tuple[str, ...]
-    turn: Turn
-    scale: str
+    turn: Turn | None
+    learnt_on: str
+    scored_on: str
+    recordings_shared: bool
+
+
+@dataclass(frozen=True)
+class Planes:
+    """What could be placed, and the corpora that nothing can be learnt from, each with a sentence that says why."""
+
+    parts: tuple[Plane, ...]
+    refused: tuple[tuple[str, str], ...]
 
 
 def order(found: Embeddings, drawn: Map, *, alignment: Alignment | None) -> Order:
@@ -71,7 +87,7 @@ def order(found: Embeddings, drawn: Map, *, alignment: Alignment | None) -> Orde
     clips, rows = analyses.named(found)
     points = drawn.projection.coordinates[rows, :2].astype(np.float64)
     labels, speakers = clips.clips["emotion"].to_numpy(str), clips.clips["speaker"].to_numpy(str)
-    n_speakers = clips.clips["speaker"].nunique()
+    n_speakers = analyses.n_speakers(clips)
     circle = circumplex.circle(
         points, labels, speakers, alignment=alignment, n_resamples=analyses.N_RESAMPLES, seed=analyses.SEED
     )
@@ -90,24 +106,26 @@ def order(found: Embeddings, drawn: Map, *, alignment: Alignment | None) -> Orde
 
 
 def order_summary(result: Order) -> dict[str, Any]:
-    """Return the numbers as plain values; angles in degrees, those of an interval not wrapped."""
+    """Return the numbers as plain values; angles in degrees, those of an interval not wrapped.
+
+    A number that cannot be told (NaN) is None, in both summaries.
+    """
     circle = result.circle
     rows = []
     for k, name in enumerate(circle.names):
-        reference = circle.reference[k]
         rows.append(
             {
                 "emotion": name,
                 "n_clips": int(circle.n_clips[k]),
                 "radius": float(circle.polar.radius[k]),
                 "angle": float(circle.polar.angle[k]),
-                "angle_95": _pair(circle.angle_95[k]) if circle.angle_95 is not None else None,
+                "angle_95": circle.angle_95[k].tolist() if circle.angle_95 is not None else None,
                 "angle_on_map": float(circle.raw.angle[k]),
-                "russell": None if np.isnan(reference) else float(reference),
+                "russell": float(circle.reference[k]),
             }
         )
-    tests = {"plane": result.plane, "full": result.full}
-    return {
+    tests = {"map": result.plane, "full": result.full}
+    summary: dict[str, Any] = {
         "n_clips": len(result.rows),
         "n_speakers": result.n_speakers,
         "order": list(circle.polar.order),
@@ -120,6 +138,7 @@ def order_summary(result: Order) -> dict[str, Any]:
         "order_agreement_95": circle.order_agreement_95,
         "order_test": {name: asdict(test) if test else None for name, test in tests.items()},
     }
+    return _plain(summary)
 
 
 def job(corpora: Sequence[str], store_key: str, *, layer: int, scaling: Scaling, method: Method) -> list[str]:
@@ -136,81 +155,131 @@ def planes(
     method: Method,
     cache: Cache,
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> list[Plane]:
+) -> Planes:
     """Learn the plane from each corpus; place its own unseen speakers and emotions, and every other corpus.
+
+    A corpus from which nothing can be learnt, or not be checked, is placed by the others and named in ``refused``.
 
     Raises
     ------
-    AnalysisError, AffectError
-        If a corpus has nothing to learn from.
+    AnalysisError
+        If nothing can be learnt from any.
     """
-    clips = {name: analyses.named(part)[0] for name, part in parts.items()}
+    taught = {name: analyses.teachers(part) for name, part in parts.items()}
+    refused = _refused(taught, method)
+    sources = [name for name in taught if name not in dict(refused)]
     learnt: dict[str, Learnt] = {}
-    for number, (name, part) in enumerate(clips.items()):
-        report = _share(progress, number, len(clips))
-        learnt[name] = analyses.learn(part, layer=layer, scaling=scaling, method=method, cache=cache, progress=report)
-    return [plane for source in clips for target in clips for plane in _planes(source, target, clips, learnt, layer)]
+    for number, name in enumerate(sources):
+        how: dict[str, Any] = {"layer": layer, "scaling": scaling, "method": method, "cache": cache}
+        learnt[name] = analyses.learn(taught[name][0], **how, progress=_share(progress, number, len(sources)))
+    return Planes(_all(taught, learnt, layer), refused)
 
 
 def kept_planes(
     parts: Mapping[str, Embeddings], *, layer: int, scaling: Scaling, method: Method, cache: Cache
-) -> list[Plane] | None:
-    """Return what `planes` would without learning anything; None if a corpus's map is not kept yet."""
-    clips = {name: analyses.named(part)[0] for name, part in parts.items()}
-    learnt = {
-        name: analyses.kept_learnt(part, layer=layer, scaling=scaling, method=method, cache=cache)
-        for name, part in clips.items()
-    }
-    known = {name: one for name, one in learnt.items() if one is not None}
-    if len(known) < len(clips):
-        return None
-    return [plane for source in clips for target in clips for plane in _planes(source, target, clips, known, layer)]
+) -> Planes | None:
+    """Return what `planes` would without learning anything; None if the map of a corpus that teaches is not kept yet.
+
+    Raises
+    ------
+    AnalysisError
+        If nothing can be learnt from any.
+    """
+    taught = {name: analyses.teachers(part) for name, part in parts.items()}
+    refused = _refused(taught, method)
+    learnt: dict[str, Learnt] = {}
+    for name in [name for name in taught if name not in dict(refused)]:
+        known = analyses.kept_learnt(taught[name][0], layer=layer, scaling=scaling, method=method, cache=cache)
+        if known is None:
+            return None
+        learnt[name] = known
+    return Planes(_all(taught, learnt, layer), refused)
 
 
 def plane_summary(plane: Plane) -> dict[str, Any]:
-    """Return the numbers as plain values."""
+    """Return the numbers as plain values.
+
+    ``n_clips`` counts the clips that are scored, ``n_speakers`` the known ones. ``speakers_shared`` says whether the
+    map knew the voices, None for another corpus, whose speakers cannot be compared; ``recordings_shared`` whether the
+    same recordings are in both corpora.
+    """
     placed = plane.placement
     out: dict[str, Any] = {
         "from": plane.source,
         "to": plane.target,
         "checked_on": plane.check,
-        "targets": plane.scale,
+        "learnt_on": plane.learnt_on,
+        "scored_on": plane.scored_on,
         "n_clips": int(np.isfinite(placed.truth).all(axis=1).sum()),
-        "n_speakers": len(set(placed.speakers)),
+        "n_speakers": len(set(placed.speakers.tolist()) - {UNKNOWN}),
         "speakers_shared": placed.shared_speakers,
+        "recordings_shared": plane.recordings_shared,
     }
     for axis, name in enumerate(AXES):
         out[name] = {}
         for word, measure in (("ccc", placement.ccc), ("r2", placement.r2)):
             out[name][word] = placed.score(axis, measure)
             out[name][f"{word}_95"] = placed.interval(axis, measure, seed=analyses.SEED)
-    return out | {"turn": asdict(plane.turn)}
+    return _plain(out | {"turn": asdict(plane.turn) if plane.turn else None})
 
 
-def _planes(
-    source: str, target: str, clips: Mapping[str, Embeddings], learnt: Mapping[str, Learnt], layer: int
-) -> list[Plane]:
-    known = learnt[source]
-    if source == target:
-        checks: list[tuple[Check, Placement | None]] = [
-            ("unseen speakers", known.unseen_speakers),
-            ("unseen emotions", known.unseen_emotions),
-        ]
-        return [_plane(source, target, check, one, clips[source], known) for check, one in checks if one]
-    part = clips[target]
-    placed = Placement(
-        affect.targets(part.clips).values,
-        known.map.place(part.layer(layer).astype(np.float64)),
-        part.clips["speaker"].to_numpy(str),
-        shared_speakers=not set(part.digests).isdisjoint(clips[source].digests),
-    )
-    return [_plane(source, target, "another corpus", placed, part, known)]
+Taught = Mapping[str, tuple[Embeddings, NDArray[np.intp]]]
 
 
-def _plane(source: str, target: str, check: Check, placed: Placement, part: Embeddings, known: Learnt) -> Plane:
-    labels = list(part.clips["emotion"])
-    turn = placement.turned(placed.placed, labels, list(placed.speakers), seed=analyses.SEED)
-    return Plane(source, target, check, placed, tuple(labels), turn, known.targets.scale)
+def _refused(taught: Taught, method: Method) -> tuple[tuple[str, str], ...]:
+    """Return the corpora that cannot teach, with the reasons; an error if none can."""
+    reasons = {name: analyses.refusal(clips, method=method) for name, (clips, _) in taught.items()}
+    out = tuple((name, f"{name} teaches no plane: {reason}") for name, reason in reasons.items() if reason)
+    if len(out) == len(taught):
+        raise AnalysisError("; ".join(sentence for _, sentence in out))
+    return out
+
+
+def _all(taught: Taught, learnt: Mapping[str, Learnt], layer: int) -> tuple[Plane, ...]:
+    out: list[Plane] = []
+    for source in [name for name in taught if name in learnt]:
+        for target in taught:
+            if source == target:
+                out += _own(source, taught, learnt[source])
+            else:
+                out.append(_other(source, target, taught, learnt[source], layer))
+    return tuple(out)
+
+
+def _own(name: str, taught: Taught, known: Learnt) -> list[Plane]:
+    checks: list[tuple[Check, Placement | None, NDArray[np.intp]]] = [
+        ("unseen speakers", known.unseen_speakers, known.speaker_rows),
+        ("unseen emotions", known.unseen_emotions, known.emotion_rows),
+    ]
+    return [_plane((name, name), taught, known, check, one, of) for check, one, of in checks if one]
+
+
+def _other(source: str, target: str, taught: Taught, known: Learnt, layer: int) -> Plane:
+    clips = taught[target][0]
+    placed = known.map.place(clips.layer(layer).astype(np.float64))
+    one = Placement(analyses.goals(clips).values, placed, clips.clips["speaker"].to_numpy(str), shared_speakers=None)
+    return _plane((source, target), taught, known, "another corpus", one, np.arange(len(placed)))
+
+
+def _plane(
+    ends: tuple[str, str], taught: Taught, known: Learnt, check: Check, placed: Placement, of: NDArray[np.intp]
+) -> Plane:
+    """Put a plane together, from source to target, of some of the target's clips."""
+    source, target = ends
+    clips, rows = taught[target]
+    labels = clips.clips["emotion"].to_numpy(str)[of]
+    shared = source != target and not set(clips.digests).isdisjoint(taught[source][0].digests)
+    scales = known.targets.scale, analyses.goals(clips).scale
+    turn = _turn(placed, labels)
+    return Plane(source, target, check, placed, rows[of], tuple(labels.tolist()), turn, *scales, shared)
+
+
+def _turn(placed: Placement, labels: NDArray[np.str_]) -> Turn | None:
+    """Return how far emotions are turned; None where too few have a place, or all are placed at the same point."""
+    try:
+        return placement.turned(placed.placed, labels, placed.speakers, seed=analyses.SEED)
+    except AffectError:
+        return None
 
 
 def _share(progress: Callable[[int, int], None], number: int, of: int) -> Callable[[int, int], None]:
@@ -218,5 +287,12 @@ def _share(progress: Callable[[int, int], None], number: int, of: int) -> Callab
     return lambda done, total: progress(100 * number + 100 * done // max(total, 1), 100 * of)
 
 
-def _pair(values: NDArray[np.float64]) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values]
+def _plain(value: Any) -> Any:
+    """Return a value that JSON has: lists for tuples, None for NaN and infinity."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return float(value) if np.isfinite(value) else None
+    return value

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_core import analyses, resampling
+from ser_core.corpora.folder import UNKNOWN
 from ser_core.embeddings import Embeddings
 from ser_core.geometry import density, separation
 from ser_core.geometry.density import Densities, Overlap, Shape
@@ -22,8 +23,9 @@ class Clusters:
     """What is known of the emotions' clouds on one map.
 
     ``rows`` are those of the clips with a known emotion; ``silhouette`` has one value for each of them, -1 to 1, and
-    ``silhouette_95`` is the interval of its mean over speakers, None where there is one speaker only. ``shares`` say
-    how much of the variance on the map goes with emotion, speaker, gender and corpus.
+    ``silhouette_95`` is the interval of its mean over speakers, None where fewer than two are known. ``shares`` say
+    how much of the variance on the map goes with emotion, speaker, gender and corpus; ``factors_left_out`` names those
+    of them that cannot be told, and why.
     """
 
     clips: Embeddings
@@ -34,6 +36,7 @@ class Clusters:
     silhouette_95: tuple[float, float] | None
     between_within: float
     shares: tuple[Share, ...]
+    factors_left_out: tuple[tuple[str, str], ...]
 
 
 def clusters(found: Embeddings, drawn: Map, *, shape: Shape) -> Clusters:
@@ -49,16 +52,17 @@ def clusters(found: Embeddings, drawn: Map, *, shape: Shape) -> Clusters:
     labels, speakers = clips.clips["emotion"].to_numpy(str), clips.clips["speaker"].to_numpy(str)
     densities = density.fit(x, labels, shape=shape, seed=analyses.SEED)
     silhouette = separation.silhouette(x, labels)
-    several = analyses.several_speakers(clips)
+    factors, left_out = _factors(clips)
     return Clusters(
         clips,
         rows,
         densities,
         density.overlap(densities, seed=analyses.SEED),
         silhouette,
-        resampling.mean_interval(silhouette, list(speakers), seed=analyses.SEED) if several else None,
+        _interval(silhouette, speakers) if analyses.several_speakers(clips) else None,
         separation.between_within(x, labels),
-        separation.shares(x, _factors(clips), speakers, seed=analyses.SEED),
+        separation.shares(x, factors, speakers, seed=analyses.SEED),
+        left_out,
     )
 
 
@@ -66,7 +70,7 @@ def summary(result: Clusters) -> dict[str, Any]:
     """Return the numbers as plain values."""
     return {
         "n_clips": len(result.rows),
-        "n_speakers": result.clips.clips["speaker"].nunique(),
+        "n_speakers": analyses.n_speakers(result.clips),
         "emotions": list(result.overlap.names),
         "clouds": [
             {
@@ -86,9 +90,31 @@ def summary(result: Clusters) -> dict[str, Any]:
         "overlap": result.overlap.coefficient.tolist(),
         "overlap_standard_error": result.overlap.standard_error.tolist(),
         "variance": [asdict(share) for share in result.shares],
+        "factors_left_out": [list(pair) for pair in result.factors_left_out],
     }
 
 
-def _factors(clips: Embeddings) -> dict[str, list[str]]:
-    given = {name: clips.clips[name].fillna("not given").astype(str) for name in FACTORS if name in clips.clips}
-    return {name: list(values) for name, values in given.items() if 1 < values.nunique() < len(values)}
+def _factors(clips: Embeddings) -> tuple[dict[str, list[str]], tuple[tuple[str, str], ...]]:
+    """Return the levels of each factor that can be told, and those left out with the reason.
+
+    A factor with one level explains nothing, and is not worth a word.
+    """
+    factors, left_out = {}, []
+    for name in FACTORS:
+        if name not in clips.clips:
+            continue
+        values = clips.clips[name].astype(object)
+        known = values.notna() & (values != UNKNOWN)
+        if not known.all():
+            if known.any():
+                left_out.append((name, f"known for {known.sum()} of {len(known)} clips"))
+        elif values.nunique() == len(values):
+            left_out.append((name, f"{len(values)} levels in {len(values)} clips"))
+        elif values.nunique() > 1:
+            factors[name] = [str(value) for value in values]
+    return factors, tuple(left_out)
+
+
+def _interval(silhouette: NDArray[np.float64], speakers: NDArray[np.str_]) -> tuple[float, float]:
+    known = speakers != UNKNOWN  # the others may be anybody's, and cannot be drawn as one voice
+    return resampling.mean_interval(silhouette[known], list(speakers[known]), seed=analyses.SEED)

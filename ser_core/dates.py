@@ -25,15 +25,38 @@ def when(clips: pd.DataFrame) -> tuple[pd.Series, str]:
     """
     given = pd.Series(pd.NaT, index=clips.index, dtype="datetime64[us]")
     if "recorded_at" in clips:
-        given = pd.Series([_clock(value) for value in clips["recorded_at"]], clips.index, dtype="datetime64[us]")
+        given = pd.Series([_given(value) for value in clips["recorded_at"]], clips.index, dtype="datetime64[us]")
     named = pd.Series([_in_name(str(file)) for file in clips["file"]], clips.index, dtype="datetime64[us]")
     sources = (("recorded_at", given.notna()), ("file names", given.isna() & named.notna()))
     return given.fillna(named), " and ".join(name for name, used in sources if used.any()) or "no dates"
 
 
-def _clock(value: Any) -> Any:
-    stamp = pd.to_datetime(value, errors="coerce", format="ISO8601")
-    return stamp if pd.isna(stamp) else stamp.tz_localize(None)
+def clock(value: Any) -> Any:
+    """Return a time (ISO 8601 or a time already) by the clock of its own time zone, without zone; NaT for nothing.
+
+    Raises
+    ------
+    ValueError
+        If it is no time.
+
+    Examples
+    --------
+    >>> clock("2026-03-29T08:15+02:00")
+    Timestamp('2026-03-29 08:15:00')
+    """
+    if isinstance(value, str):
+        value = value.strip()
+        if not value[:4].isdigit():  # pandas knows "now" and "today", which no recording says
+            raise ValueError(f"{value!r} is no time in ISO 8601")
+    stamp = pd.to_datetime(value, format="ISO8601")
+    return pd.NaT if pd.isna(stamp) else stamp.tz_localize(None)
+
+
+def _given(value: Any) -> Any:
+    try:
+        return clock(value)
+    except (ValueError, TypeError):
+        return pd.NaT
 
 
 def _in_name(file: str) -> Any:

@@ -65,7 +65,13 @@ def test_both_axes_share_one_scale() -> None:
 @pytest.mark.parametrize("ratings", [[-3.0, 3.0], [0.5, 4.0], [1.0, 100.0], [-0.5, 4.0]])
 def test_ratings_on_no_scale(ratings: list[float]) -> None:
     with pytest.raises(AffectError, match=r"lie on no scale that is known \(-1 to 1, 0 to 1, 1 to 5, .*: bring both"):
-        affect.targets(rated(ratings, ratings))
+        affect.targets(rated(ratings, ratings).assign(emotion="wistful"))
+    found = affect.targets(rated(ratings, ratings))  # joy has a place
+    assert np.array(found.values) == pytest.approx(np.tile(np.array(coordinates("happiness")), (2, 1)), abs=1e-12)
+    assert found.source == "labels"
+    low, high = (f"{end:g}" for end in ratings)
+    assert found.scale.startswith(f"valence and arousal between {low} and {high} lie on no scale that is known (-1 to")
+    assert found.scale.endswith("): coordinates of the label on Russell's circle")
 
 
 def test_a_clip_without_both_ratings_has_none() -> None:
@@ -77,11 +83,19 @@ def test_a_clip_without_both_ratings_has_none() -> None:
 
 def test_labels_where_there_are_too_few_ratings() -> None:
     table = pd.DataFrame({"emotion": ["Wut", "angry", "neutral", "joie"], "valence": [1.0, np.nan, np.nan, np.nan]})
-    for found in (affect.targets(table), affect.targets(table.assign(arousal=table["valence"]))):
-        assert (found.source, found.scale) == ("labels", "coordinates of the label on Russell's circle")
+    few = "1 of 4 clips are rated, fewer than half: "
+    both = affect.targets(table.assign(arousal=table["valence"]))
+    for found, said in ((affect.targets(table), ""), (both, few)):
+        assert (found.source, found.scale) == ("labels", f"{said}coordinates of the label on Russell's circle")
         expected = [NOWHERE, coordinates("anger"), (0, 0), coordinates("happiness")]
         assert np.array(found.values) == pytest.approx(np.array(expected, float), nan_ok=True)
     assert np.shape(affect.targets(table[:0]).values) == (0, 2)
+    nine = rated([*[3.0] * 4, *[np.nan] * 5], [3.0] * 9)
+    assert affect.targets(nine).scale.startswith("4 of 9 clips are rated, fewer than half: ")
+    assert affect.targets(nine[:8]).source == "rated"
+    nowhere = affect.targets(table.assign(emotion="wistful"))
+    assert nowhere.scale == "no label has a place on Russell's circle"
+    assert np.isnan(nowhere.values).all()
 
 
 # --- ridge
@@ -249,8 +263,34 @@ def test_what_cannot_be_learnt_says_why() -> None:
         affect.learn(
             found["x"], nothing, found["labels"], speakers=found["speakers"], method="regression", scaling="centre"
         )
-    with pytest.raises(AffectError, match=r"without anger, 18 of 18 clips .* all the same"):
+    with pytest.raises(AffectError, match=r"0 emotions with valence and arousal \(none\) and 7 values"):
+        affect.check(found["targets"], ["unknown"] * 108, n_values=7, method="procrustes")
+    with pytest.raises(AffectError, match=r"without anger, 18 of 18 clips .* all the same.* in metadata.csv$"):
         _unseen("emotions", {"x": x, "targets": y, "labels": labels.tolist(), "speakers": speakers.tolist()})
+
+
+@pytest.mark.parametrize(("method", "n"), [("procrustes", 90), ("regression", 108)])
+def test_clips_of_an_unknown_emotion_are_no_emotion(method: Any, n: int) -> None:
+    """Procrustes, which learns from emotions, does without them; the regression learns from each clip."""
+    found = clips(noise=1.0)
+    labels = np.where(np.array(found["labels"]) == "fear", "unknown", found["labels"])
+    known = affect.check(found["targets"], labels, n_values=7, method=method)
+    assert known.sum() == n
+    options: dict[str, Any] = {"method": method, "scaling": "standard"}
+    voices = np.array(found["speakers"])
+    ours = affect.learn(found["x"], found["targets"], labels, speakers=voices, **options)
+    theirs = affect.learn(found["x"][known], found["targets"][known], labels[known], speakers=voices[known], **options)
+    assert np.array_equal(ours.place(found["x"]), theirs.place(found["x"]))
+
+
+def test_what_is_left_is_checked_before_anything_is_learnt(fitted: list[dict[str, Any]]) -> None:
+    found = clips()
+    labels = np.array(found["labels"])
+    use = (np.array(found["speakers"]) == "s5") | np.isin(labels, ["anger", "fear"])
+    part = {name: np.array(found[name])[use] for name in found}
+    with pytest.raises(AffectError, match=r"^without s5, 2 emotions with valence and arousal \(anger, fear\)"):
+        _unseen("speakers", part, method="procrustes")
+    assert fitted == []
 
 
 # --- scores
@@ -314,8 +354,22 @@ def test_one_speaker_has_no_interval() -> None:
     both = np.column_stack([TRUTH, TRUTH])
     one = Placement(both, both, np.array(["s"] * 60), shared_speakers=True)
     assert one.interval(0, affect.ccc, seed=0) is None
+    nothing = Placement(np.full((60, 2), np.nan), both, VOICES, shared_speakers=None)
+    assert np.isnan(nothing.score(0, affect.ccc))
+    assert nothing.interval(0, affect.ccc, seed=0) is None
     constant = Placement(np.zeros((60, 2)), both, VOICES, shared_speakers=True)
     assert constant.interval(0, affect.r2, seed=0) is None
+
+
+def test_unknown_speakers_are_scored_and_not_drawn() -> None:
+    both, placed = np.column_stack([TRUTH, TRUTH]), np.column_stack([PREDICTED, PREDICTED])
+    voices = np.where(VOICES == "s2", "unknown", VOICES)
+    known = voices != "unknown"
+    some, rest = (Placement(both[use], placed[use], voices[use], shared_speakers=False) for use in (slice(None), known))
+    assert some.score(0, affect.ccc) == affect.ccc(TRUTH, PREDICTED)
+    assert some.interval(0, affect.ccc, seed=1) == pytest.approx(rest.interval(0, affect.ccc, seed=1), abs=1e-12)
+    two = np.where(VOICES == "s1", "s1", "unknown")
+    assert Placement(both, placed, two, shared_speakers=False).interval(0, affect.ccc, seed=1) is None
 
 
 # --- protocols
@@ -565,8 +619,45 @@ def test_words_without_a_place_do_not_turn() -> None:
 
 def test_turns_that_cannot_be_told() -> None:
     placed = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    with pytest.raises(AffectError, match=r"1 emotions with a place on Russell's circle \(anger\): a turn needs two"):
+    with pytest.raises(AffectError, match=r"1 emotions with a place on Russell's circle \(anger\): a turn needs three"):
         affect.turned(placed, ["anger", "wistful", "anger"], ["a", "b", "c"], seed=0)
-    with pytest.raises(AffectError, match="centroids of anger, fear coincide"):
-        affect.turned(np.full((3, 2), 0.1), ["anger", "fear", "anger"], ["a", "b", "c"], seed=0)
-    assert affect.turned(placed, ["anger", "fear", "anger"], ["a", "a", "a"], seed=0).angle_95 is None
+    with pytest.raises(AffectError, match=r"2 emotions .* \(anger, fear\): a turn needs three"):
+        affect.turned(placed, ["anger", "fear", "anger"], ["a", "b", "c"], seed=0)
+    three = ["anger", "fear", "sadness"]
+    with pytest.raises(AffectError, match="centroids of anger, fear, sadness coincide"):
+        affect.turned(np.full((3, 2), 0.1), three, ["a", "b", "c"], seed=0)
+    assert affect.turned(placed, three, ["a", "a", "a"], seed=0).angle_95 is None
+    assert affect.turned(placed, three, ["a", "unknown", "unknown"], seed=0).angle_95 is None
+
+
+def test_unknown_speakers_and_draws_of_two_emotions_are_in_no_turn() -> None:
+    found = clips(n_speakers=4, noise=1.0)
+    placed, voices = found["x"][:, :2], np.array(found["speakers"])
+    some = np.where(voices == "s3", "unknown", voices)
+    known = some != "unknown"
+    labels = np.array(found["labels"])
+    ours = affect.turned(placed, labels, some, seed=2)
+    rest = affect.turned(placed[known], labels[known], voices[known], seed=2)
+    away = (rest.angle - ours.angle + 180) % 360 - 180
+    assert abs(away) > 0.1  # they do count in the angle
+    assert np.array(ours.angle_95) - ours.angle - away == pytest.approx(np.array(rest.angle_95) - rest.angle, abs=1e-9)
+    few = np.isin(labels, ["anger", "fear"]) | ((labels == "sadness") & (voices == "s0"))
+    turn = affect.turned(placed[few], labels[few], voices[few], seed=2)
+    told = []
+    for draw in np.random.default_rng(2).multinomial(4, [0.25] * 4, size=1000):
+        if draw[0]:  # else there are two emotions, which would turn onto any other two
+            rows = np.concatenate(
+                [np.flatnonzero(few & (voices == f"s{v}")) for v, n in enumerate(draw) for _ in range(n)]
+            )
+            one = affect.turned(placed[rows], labels[rows], voices[rows], seed=0, n_resamples=1).angle
+            told.append(turn.angle + (one - turn.angle + 180) % 360 - 180)
+    assert 600 < len(told) < 800
+    assert turn.angle_95 == pytest.approx(np.percentile(told, [2.5, 97.5]), abs=1e-9)
+
+
+def test_the_residual_is_never_below_zero() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        words = random.choice(WORDS[:5], 3, replace=False)
+        placed = np.array([coordinates(word) for word in words], float) * random.uniform(0.1, 9) + random.normal(size=2)
+        assert 0 <= affect.turned(placed, words, ["a", "b", "c"], seed=0, n_resamples=2).residual < 1e-12

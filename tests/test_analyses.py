@@ -1,5 +1,6 @@
 """What analyses are kept under, and that what is kept is what was computed: the distances' part."""
 
+import re
 from dataclasses import replace
 from itertools import combinations, product
 
@@ -11,8 +12,9 @@ from typer.testing import CliRunner
 from ser_core import analyses, catalogue, cli, embeddings, maps
 from ser_core.analyses import AnalysisError, Question
 from ser_core.embeddings import take
-from ser_core.geometry import mahalanobis
+from ser_core.geometry import affect, mahalanobis
 from ser_core.geometry.mahalanobis import DistanceError
+from ser_core.geometry.russell import coordinates
 from ser_core.maps import View
 
 VIEW = View(1, "pca", 3, "standard", 0)
@@ -169,8 +171,121 @@ def test_one_speaker_has_no_interval(clips, cache):
     alone = relabelled(clips, speaker="ada")
     assert not analyses.several_speakers(alone)
     assert analyses.several_speakers(clips)
-    with pytest.raises(AnalysisError, match="intervals resample speakers, and need two or more; here is one"):
+    with pytest.raises(AnalysisError, match=r"intervals resample speakers, and need two or more; here is one$"):
         analyses.resampled(alone, QUESTION, x=analyses.coordinates(alone, QUESTION, None), cache=cache)
+    voices = clips.clips["speaker"].where(clips.clips["speaker"] == "s1", "unknown")
+    one = relabelled(clips, speaker=voices)
+    assert (analyses.n_speakers(one), analyses.n_speakers(clips), analyses.several_speakers(one)) == (1, 4, False)
+    with pytest.raises(AnalysisError, match=r"here is one \(clips of an unknown speaker do not count\)$"):
+        analyses.resampled(one, QUESTION, x=analyses.coordinates(one, QUESTION, None), cache=cache)
+
+
+@pytest.mark.parametrize(
+    ("dim", "n_clips", "n_speakers", "quick"),
+    [(200, 3000, 50, True), (201, 3000, 50, False), (200, 3001, 50, False), (200, 3000, 51, False)],
+)
+def test_what_is_quick_depends_on_the_speakers_too(found, dim, n_clips, n_speakers, quick):
+    voices = [f"s{row % n_speakers}" for row in range(n_clips - 1)] + ["unknown"]  # who does not count
+    vectors = np.broadcast_to(np.float32(0), (n_clips, 2, dim))
+    clips = pd.DataFrame({"speaker": voices, "emotion": "anger"})
+    how = {"recipe": found.recipe | {"dim": dim}, "digests": ("",) * n_clips}
+    assert analyses.quick(replace(found, vectors=vectors, clips=clips, **how)) == quick
+
+
+HOW = {"layer": 0, "scaling": "standard", "method": "regression"}
+
+
+def test_teachers_are_clips_with_an_emotion_or_enough_ratings(found):
+    words = ["unknown"] * 24 + found.clips["emotion"].tolist()[24:]
+    ratings = np.where(np.arange(48) < 10, np.nan, 3.0)
+    rated, rows = analyses.teachers(relabelled(found, emotion=words, valence=ratings, arousal=ratings))
+    assert rows.tolist() == list(range(10, 48))
+    expected = {"angry": "anger", "sad": "sadness"}
+    assert rated.clips["emotion"].tolist() == [expected.get(words[row], words[row]) for row in rows]
+    assert rated.digests == found.digests[10:]
+    few = np.where(np.arange(48) < 25, np.nan, 3.0)  # 23 of 48: ratings do not count
+    assert analyses.teachers(relabelled(found, emotion=words, valence=few, arousal=few))[1].tolist() == list(
+        range(24, 48)
+    )
+    named, rows = analyses.teachers(relabelled(found, emotion=words))
+    assert (
+        named.clips["emotion"].tolist() == analyses.named(relabelled(found, emotion=words))[0].clips["emotion"].tolist()
+    )
+    assert rows.tolist() == list(range(24, 48))
+    nothing, rows = analyses.teachers(relabelled(found, emotion="unknown"))
+    assert (rows.tolist(), set(nothing.clips["emotion"])) == (list(range(48)), {"unknown"})
+
+
+def test_only_emotions_with_a_target_are_left_out(found, cache, monkeypatch):
+    """Two own words beside three emotions: three folds, and their clips are in no fold."""
+    words = np.array(found.clips["emotion"], dtype=object)
+    words[::6], words[1::6] = "wistful", "smug"
+    part, _ = analyses.teachers(relabelled(found, emotion=words))
+    steps, folds = [], []
+    real = affect.unseen_emotions
+    monkeypatch.setattr(affect, "unseen_emotions", lambda x, targets, labels, **how: (
+        folds.append(set(labels)), real(x, targets, labels, **how))[1])  # fmt: skip
+    learnt = analyses.learn(part, **HOW, cache=cache, progress=lambda *step: steps.append(step))
+    assert folds == [{"anger", "sadness", "neutral"}]
+    assert steps[-1] == (4 + 3, 4 + 3)
+    own = np.isin(words.astype(str), ["wistful", "smug"])
+    assert learnt.emotion_rows.tolist() == np.flatnonzero(~own).tolist()
+    assert learnt.speaker_rows.tolist() == list(range(48))
+    assert np.isfinite(learnt.unseen_emotions.truth).all()
+    two, _ = analyses.teachers(relabelled(found, emotion=np.where(words == "neutral", "coy", words)))
+    assert analyses.learn(two, **HOW, cache=cache).unseen_emotions is None  # own words do not make up the number
+
+
+def test_a_check_of_emotions_that_fails_loses_no_other(found, cache):
+    """Without calm all targets are the same, so that nothing can be learnt."""
+    ratings = np.where(np.arange(48) < 16, 5.0, 1.0)
+    words = np.repeat(["calm", "sad", "angry"], 16)
+    voices = [f"s{row % 4}" for row in range(48)]
+    part, _ = analyses.teachers(relabelled(found, emotion=words, valence=ratings, arousal=ratings, speaker=voices))
+    for _ in range(2):  # the second is the kept one
+        learnt = analyses.learn(part, **HOW, cache=cache)
+        assert learnt.unseen_emotions is None
+        assert np.isfinite(learnt.unseen_speakers.placed).all()
+
+
+def test_unknown_speakers_teach_and_are_not_checked(found, cache):
+    voices = np.where(np.arange(48) % 5 == 0, "unknown", found.clips["speaker"].to_numpy(str))
+    part, _ = analyses.teachers(relabelled(found, speaker=voices))
+    made = analyses.learn(part, **HOW, cache=cache)
+    kept = analyses.kept_learnt(part, **HOW, cache=cache)
+    rows = np.flatnonzero(voices != "unknown")
+    words = part.clips["emotion"].to_numpy(str)
+    goal = np.array([coordinates(word) for word in words])
+    x, options = part.layer(0).astype(float), {"method": "regression", "scaling": "standard"}
+    for learnt in (made, kept):
+        assert learnt.speaker_rows.tolist() == learnt.emotion_rows.tolist() == rows.tolist()
+        for check in ("speakers", "emotions"):
+            ours = getattr(learnt, f"unseen_{check}")
+            theirs = getattr(affect, f"unseen_{check}")(
+                x[rows], goal[rows], words[rows], speakers=voices[rows], **options
+            )
+            np.testing.assert_allclose(ours.placed, theirs.placed, atol=1e-12)
+            assert ours.speakers.tolist() == voices[rows].tolist()
+            assert ours.shared_speakers == theirs.shared_speakers
+        everything = affect.learn(x, goal, words, speakers=voices, **options)
+        np.testing.assert_allclose(learnt.map.weights, everything.weights, atol=1e-12)
+
+
+def test_what_is_refused_is_what_learning_refuses(found, cache):
+    clips, _ = analyses.teachers(found)
+    assert analyses.refusal(clips, method="regression") is None
+    cases = {
+        "here is one$": relabelled(clips, speaker="s0"),
+        "^0 of 48 clips have valence and arousal": relabelled(clips, emotion="wistful"),
+        "^without s0, 0 of 36 clips": relabelled(
+            clips, emotion=np.where(clips.clips["speaker"] == "s0", clips.clips["emotion"], "wistful")
+        ),
+        "lie on no scale": relabelled(clips, emotion="wistful", valence=np.arange(48), arousal=0),
+    }
+    for said, part in cases.items():
+        assert re.search(said, analyses.refusal(part, method="regression"))
+        with pytest.raises(AnalysisError, match=said):
+            analyses.learn(part, **HOW, cache=cache)
 
 
 def test_distances_on_a_map_are_those_of_its_points_and_need_it(found, clips, cache):
@@ -188,18 +303,20 @@ def test_distances_on_a_map_are_those_of_its_points_and_need_it(found, clips, ca
 
 
 def test_all_dimensions_are_counted_though_the_clips_span_fewer(clips):
-    few = take(clips, np.array([0, 17, 1]))
+    few = take(clips, np.array([0, 17, 1, 18]))
+    wider = np.concatenate([few.vectors, few.vectors**2], axis=2)
+    few = replace(few, vectors=wider, recipe=few.recipe | {"dim": 8})
     x = analyses.coordinates(few, QUESTION, None)
-    assert x.shape[1] < 4
+    assert x.shape[1] < 8
     found = analyses.distances(few, QUESTION, x=x)
-    assert found.dimensions == 4
+    assert found.dimensions == 8
     z = few.layer(1).astype(float)
     spread = z.std(axis=0)
     z = (z - z.mean(axis=0)) / np.where(spread > 0, spread, np.inf)
     labels = few.clips["emotion"].to_numpy(str)
     expected = mahalanobis.distances(z, labels, covariance="pooled", shrink=True)
     assert found.between == pytest.approx(expected.between, rel=1e-9)
-    with pytest.raises(DistanceError, match="3 clips with 4 values each: this covariance needs 6 or more; shrink it"):
+    with pytest.raises(DistanceError, match="4 clips with 8 values each: this covariance needs 10 or more; shrink it"):
         analyses.distances(few, QUESTIONS["not shrunk"], x=x)
 
 

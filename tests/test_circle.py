@@ -1,6 +1,7 @@
 """Order and planes of real embeddings: against the functions they are made of, and against each other."""
 
 import json
+import re
 import runpy
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_too_few_places_on_the_circle_leave_the_test_out(small, drawn):
     assert result.full is None
     assert result.circle.correlation is not None
     summary = circle.order_summary(result)
-    assert summary["order_test"] == {"plane": None, "full": None}
+    assert summary["order_test"] == {"map": None, "full": None}
     assert {row["emotion"]: row["russell"] for row in summary["circle"]}["wistful"] is None
 
 
@@ -110,7 +111,7 @@ def test_summaries_are_plain_and_ascending(small, drawn, cache):
     angles = [row["angle"] for row in summary["circle"]]
     assert angles == sorted(angles)
     assert [row["emotion"] for row in summary["circle"]] == summary["order"]
-    for plane in circle.planes({"tones": small[0]}, **HOW, cache=cache):
+    for plane in circle.planes({"tones": small[0]}, **HOW, cache=cache).parts:
         told = circle.plane_summary(plane)
         assert json.loads(json.dumps(told, allow_nan=False))["from"] == "tones"
         assert told["valence"]["ccc"] == pytest.approx(_ccc(plane, 0), abs=1e-9)
@@ -129,7 +130,8 @@ def test_planes_of_two_corpora_in_both_directions(small, cache):
     assert circle.kept_planes(parts, **HOW, cache=cache) is None
     counted = []
     planes = circle.planes(parts, **HOW, cache=cache, progress=lambda done, total: counted.append((done, total)))
-    assert [(one.source, one.target, one.check) for one in planes] == [
+    assert planes.refused == ()
+    assert [(one.source, one.target, one.check) for one in planes.parts] == [
         ("tones", "tones", "unseen speakers"), ("tones", "tones", "unseen emotions"),
         ("tones", "moved", "another corpus"), ("moved", "tones", "another corpus"),
         ("moved", "moved", "unseen speakers"), ("moved", "moved", "unseen emotions"),
@@ -137,9 +139,10 @@ def test_planes_of_two_corpora_in_both_directions(small, cache):
     assert counted[-1] == (200, 200)
     assert [done for done, _ in counted] == sorted(done for done, _ in counted)
     kept = circle.kept_planes(parts, **HOW, cache=cache)
-    for ours, theirs in zip(planes, kept, strict=True):
+    for ours, theirs in zip(planes.parts, kept.parts, strict=True):
         np.testing.assert_array_equal(ours.placement.placed, theirs.placement.placed)
         assert ours.labels == theirs.labels
+        assert ours.rows.tolist() == theirs.rows.tolist()
         assert circle.plane_summary(ours) == circle.plane_summary(theirs)
     assert circle.kept_planes({**parts, "third": other(found, shift=9.0)}, **HOW, cache=cache) is None
 
@@ -147,9 +150,8 @@ def test_planes_of_two_corpora_in_both_directions(small, cache):
 def test_transfer_scales_as_the_corpus_it_was_learnt_from(small, cache):
     found, _ = small
     parts = {"tones": found, "moved": other(found, shift=3.0)}
-    (transfer,) = [
-        one for one in circle.planes(parts, **HOW, cache=cache) if (one.source, one.target) == ("tones", "moved")
-    ]
+    made = circle.planes(parts, **HOW, cache=cache).parts
+    (transfer,) = [one for one in made if (one.source, one.target) == ("tones", "moved")]
     keep = found.clips["emotion"] != "unknown"
     x = found.vectors[keep, 1].astype(float)
     goal = affect.targets(found.clips[keep]).values
@@ -158,12 +160,14 @@ def test_transfer_scales_as_the_corpus_it_was_learnt_from(small, cache):
     z = np.clip((2 * x + 3.0 - x.mean(axis=0)) / x.std(axis=0), -10, 10)  # the source's mean and spread
     np.testing.assert_allclose(transfer.placement.placed, z @ rule.weights + rule.offset, atol=1e-4)
     np.testing.assert_allclose(transfer.placement.truth, goal)
-    assert transfer.scale == affect.LABELS
+    assert (transfer.learnt_on, transfer.scored_on) == (affect.LABELS, affect.LABELS)
+    assert transfer.rows.tolist() == np.flatnonzero(keep).tolist()
 
 
 def test_unseen_speakers_are_placed_without_them(small, cache):
     found, _ = small
-    (seen,) = [one for one in circle.planes({"tones": found}, **HOW, cache=cache) if one.check == "unseen speakers"]
+    made = circle.planes({"tones": found}, **HOW, cache=cache).parts
+    (seen,) = [one for one in made if one.check == "unseen speakers"]
     keep = found.clips["emotion"] != "unknown"
     x, goal = found.vectors[keep, 1].astype(float), affect.targets(found.clips[keep]).values
     words, people = (found.clips[column][keep].to_numpy(str) for column in ("emotion", "speaker"))
@@ -178,12 +182,177 @@ def test_shared_recordings_are_flagged(small, cache):
     found, _ = small
     twin = replace(other(found, shift=0.0), digests=found.digests)
     for part, shared in ((twin, True), (other(found, shift=0.0), False)):
-        planes = circle.planes({"tones": found, "moved": part}, **HOW, cache=cache)
-        across = [one for one in planes if one.check == "another corpus"]
-        assert [one.placement.shared_speakers for one in across] == [shared, shared]
-        assert [circle.plane_summary(one)["speakers_shared"] for one in across] == [shared, shared]
+        planes = circle.planes({"tones": found, "moved": part}, **HOW, cache=cache).parts
+        across = [circle.plane_summary(one) for one in planes if one.check == "another corpus"]
+        assert [one["recordings_shared"] for one in across] == [shared, shared]
+        assert [one["speakers_shared"] for one in across] == [None, None]  # names of two corpora say nothing
+        own = [circle.plane_summary(one) for one in planes if one.check != "another corpus"]
+        assert [one["speakers_shared"] for one in own] == [False, True, False, True]
+        assert not any(one["recordings_shared"] for one in own)
 
 
 def test_a_job_is_named_by_all_that_changes_it():
     base = circle.job(["a", "b"], "k", layer=0, scaling="centre", method="regression")
     assert base == ["circumplex", "a,b", "k", "--learn", "regression", "--layer", "0", "--scaling", "centre"]
+
+
+def changed(found: Embeddings, name: str, **columns: object) -> Embeddings:
+    """Another corpus of the same vectors, with other labels."""
+    digests = tuple(f"{name}-{sha}" for sha in found.digests)
+    return replace(found, clips=found.clips.assign(corpus=name, **columns), digests=digests)
+
+
+def rated(found: Embeddings, name: str, *, factor: float = 1.0, **columns: object) -> Embeddings:
+    """A corpus with ratings on a scale from 1 to 5, times a factor."""
+    random = np.random.default_rng(2)
+    x = found.vectors[:, 1, :2].astype(float)
+    x = (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0))
+    ratings = factor * np.round(np.clip(1 + 4 * x + 0.2 * random.normal(size=x.shape), 1, 5), 2)
+    return changed(found, name, **{"valence": ratings[:, 0], "arousal": ratings[:, 1], **columns})
+
+
+REFUSED = {
+    "alone": ({"speaker": "ada"}, "needs two or more; here is one$"),
+    "nobody": ({"speaker": "unknown"}, r"here is none \(clips of an unknown speaker do not count\)$"),
+    "own words": ({"emotion": ["wistful", "smug", "coy"] * 20}, r"0 emotions with valence and arousal \(none\)"),
+    "nothing": ({"emotion": "unknown"}, r"0 emotions with valence and arousal \(none\)"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_corpus_that_cannot_teach_is_placed_by_the_others(small, cache, what):
+    columns, reason = REFUSED[what]
+    parts = {"odd": changed(small[0], "odd", **columns), "tones": small[0]}
+    assert circle.kept_planes(parts, **HOW, cache=cache) is None
+    found = circle.planes(parts, **HOW, cache=cache)
+    assert [(one.source, one.target) for one in found.parts] == [
+        ("tones", "odd"),
+        ("tones", "tones"),
+        ("tones", "tones"),
+    ]
+    ((name, said),) = found.refused
+    assert name == "odd"
+    assert said.startswith("odd teaches no plane: ")
+    assert re.search(reason, said)
+    placed, told = found.parts[0].placement, circle.plane_summary(found.parts[0])
+    assert np.isfinite(placed.placed).all()
+    json.dumps(told, allow_nan=False)
+    if what in ("alone", "nobody"):
+        assert told["scored_on"] == affect.LABELS
+        assert np.isfinite(told["valence"]["ccc"])
+        assert told["n_speakers"] == (what == "alone")
+    else:
+        assert told["scored_on"] == "no label has a place on Russell's circle"
+        assert (told["n_clips"], told["turn"], told["valence"]["ccc"], told["valence"]["r2_95"]) == (
+            0,
+            None,
+            None,
+            None,
+        )
+        assert len(found.parts[0].labels) == 60
+    kept = circle.kept_planes(parts, **HOW, cache=cache)
+    assert kept is not None
+    assert kept.refused == found.refused
+    assert [one.check for one in kept.parts] == [one.check for one in found.parts]
+
+
+def test_no_corpus_that_can_teach_names_each(small, cache):
+    parts = {name: changed(small[0], name, **REFUSED[name][0]) for name in ("alone", "own words")}
+    said = "alone teaches no plane: .* here is one; own words teaches no plane: 0 emotions"
+    for call in (circle.planes, circle.kept_planes):
+        with pytest.raises(analyses.AnalysisError, match=said):
+            call(parts, **HOW, cache=cache)
+
+
+def test_ratings_on_an_unknown_scale_do_not_stop_the_others(small, cache):
+    how = HOW | {"method": "regression"}
+    far = rated(small[0], "far", factor=20.0, emotion=["wistful", "smug", "coy"] * 20)
+    found = circle.planes({"far": far, "tones": small[0]}, **how, cache=cache)
+    assert "far teaches no plane: valence and arousal between 20 and" in found.refused[0][1]
+    assert "lie on no scale that is known" in found.parts[0].scored_on
+    assert np.isnan(found.parts[0].placement.truth).all()
+    labelled = rated(small[0], "far", factor=20.0)
+    found = circle.planes({"far": labelled}, **how, cache=cache)
+    assert found.refused == ()
+    assert found.parts[0].learnt_on.startswith("valence and arousal between 20 and")
+    assert found.parts[0].learnt_on.endswith(f": {affect.LABELS}")
+
+
+@pytest.mark.parametrize("words", ["unknown", "own"])
+def test_ratings_teach_without_russells_words(small, cache, words):
+    how = HOW | {"method": "regression"}
+    emotion = "unknown" if words == "unknown" else ["wistful", "smug", "coy", "wry"] * 15
+    part = rated(small[0], "rated", emotion=emotion)
+    found = circle.planes({"rated": part, "tones": small[0]}, **how, cache=cache)
+    assert found.refused == ()
+    own = found.parts[0]
+    assert (own.source, own.check, own.turn, len(own.rows)) == ("rated", "unseen speakers", None, 60)
+    (score,) = [circle.plane_summary(own)["valence"]["ccc"]]
+    assert score > 0.5  # ratings are values of the vectors
+    checks = [one.check for one in found.parts if one.source == one.target == "rated"]
+    assert checks == ["unseen speakers", "unseen emotions"][: 1 + (words == "own")]
+    ours, theirs = (next(one for one in found.parts if (one.source, one.target) == ends)
+                    for ends in (("rated", "tones"), ("tones", "rated")))  # fmt: skip
+    assert (ours.learnt_on, ours.scored_on) == ("rated, read as a scale from 1 to 5", affect.LABELS)
+    assert (theirs.learnt_on, theirs.scored_on) == (ours.scored_on, ours.learnt_on)
+    assert [circle.plane_summary(ours)[key] for key in ("learnt_on", "scored_on")] == [ours.learnt_on, ours.scored_on]
+    np.testing.assert_array_equal(theirs.placement.truth, (part.clips[["valence", "arousal"]].to_numpy() - 3) / 2)
+    assert ours.turn is not None
+
+
+def test_clips_of_unknown_speakers_are_in_no_check_and_no_interval(small, cache):
+    found = small[0]
+    speakers = found.clips["speaker"].where(np.arange(60) % 7 > 0, "unknown")
+    part = changed(found, "part", speaker=speakers)
+    planes = circle.planes({"part": part, "tones": found}, **HOW, cache=cache).parts
+    own = planes[0]
+    keep = np.flatnonzero((found.clips["emotion"] != "unknown") & (speakers != "unknown"))
+    assert own.rows.tolist() == keep.tolist()
+    assert set(own.placement.speakers) == {"ada", "ben", "cleo", "dan"}
+    x, goal = found.vectors[keep, 1].astype(float), affect.targets(found.clips.iloc[keep]).values
+    words = found.clips["emotion"].to_numpy(str)[keep]
+    expected = affect.unseen_speakers(
+        x, goal, words, speakers=speakers.to_numpy(str)[keep], method="procrustes", scaling="standard"
+    )
+    np.testing.assert_allclose(own.placement.placed, expected.placed, atol=1e-9)
+    (placed,) = [one for one in planes if (one.source, one.target) == ("tones", "part")]
+    assert len(placed.rows) == (found.clips["emotion"] != "unknown").sum()
+    assert circle.plane_summary(placed)["n_speakers"] == 4
+
+
+def test_unknown_speakers_are_not_drawn_for_the_circle(small, drawn):
+    found = small[0]
+    speakers = found.clips["speaker"].where(found.clips["speaker"] != "dan", "unknown")
+    result = circle.order(replace(found, clips=found.clips.assign(speaker=speakers)), drawn, alignment=None)
+    everybody = circle.order(found, drawn, alignment=None)
+    assert (result.n_speakers, everybody.n_speakers) == (3, 4)
+    assert result.circle.n_clips.tolist() == everybody.circle.n_clips.tolist()
+    labels = found.clips["emotion"].to_numpy(str)[result.rows]
+    points = drawn.projection.coordinates[result.rows].astype(float)
+    voices = found.clips["speaker"].to_numpy(str)[result.rows]
+    rest = voices != "dan"
+    alone = circumplex.circle(points[rest], labels[rest], voices[rest], alignment=None, n_resamples=1000, seed=0)
+    assert result.circle.correlation_95 == pytest.approx(alone.correlation_95, abs=1e-9)
+    assert result.circle.correlation == everybody.circle.correlation
+
+
+def test_numbers_that_cannot_be_told_are_none_in_json(small, drawn, cache):
+    part = rated(small[0], "rated", valence=3.0)
+    planes = circle.planes({"rated": part, "tones": small[0]}, **(HOW | {"method": "regression"}), cache=cache).parts
+    told = [json.loads(json.dumps(circle.plane_summary(one), allow_nan=False)) for one in planes]
+    onto = next(one for one in told if (one["from"], one["to"]) == ("tones", "rated"))
+    assert (onto["valence"]["r2"], onto["valence"]["r2_95"]) == (None, None)
+    assert np.isfinite(onto["arousal"]["r2"])
+    result = circle.order(small[0], drawn, alignment=None)
+    worse = replace(result.circle, correlation=np.nan, correlation_95=(np.nan, np.inf))
+    told = json.loads(json.dumps(circle.order_summary(replace(result, circle=worse)), allow_nan=False))
+    assert (told["correlation"], told["correlation_95"]) == (None, [None, None])
+    assert told["order_test"]["map"]["p"] == result.plane.p
+
+
+def test_two_emotions_with_a_place_have_no_turn(small, cache):
+    words = small[0].clips["emotion"].replace({"fear": "wistful", "sadness": "smug", "boredom": "coy"})
+    part = rated(small[0], "rated", emotion=words)
+    (seen, unseen) = circle.planes({"rated": part}, **(HOW | {"method": "regression"}), cache=cache).parts
+    assert (seen.turn, unseen.turn) == (None, None)
+    assert circle.plane_summary(seen)["turn"] is None

@@ -197,7 +197,7 @@ def test_umap_is_offered_and_warned_of(small, monkeypatch):
 def test_the_plane_has_a_picture_per_corpus_and_all_checks(small, monkeypatch):
     app = opened(small, monkeypatch, corpora="tones,five", part="plane", learn="procrustes", teacher="five")
     parts = {name: found_in(small, name) for name in ("five", "tones")}
-    planes = circle.planes(parts, layer=1, scaling="standard", method="procrustes", cache=Cache(small))
+    planes = circle.planes(parts, layer=1, scaling="standard", method="procrustes", cache=Cache(small)).parts
     charts = [figure(app, number) for number in range(2)]
     assert [chart["layout"]["xaxis"]["range"] for chart in charts] == [charts[0]["layout"]["xaxis"]["range"]] * 2
     rows = [{row for trace in chart["data"] for row in _decoded(trace)} for chart in charts]
@@ -211,7 +211,8 @@ def test_the_plane_has_a_picture_per_corpus_and_all_checks(small, monkeypatch):
     said = texts(app)
     assert "**tones** placed by five" in said
     assert "**five** placed by its other speakers" in said
-    assert "Nobody rated these clips (five, tones)" in said
+    assert "Learnt from five on: coordinates of the label on Russell's circle." in said
+    assert "is the same for all clips of an emotion" in said
     assert "Some recordings are in both corpora: no fair check." in said
     assert app.query_params["teacher"] == "five"
 
@@ -222,16 +223,73 @@ def _decoded(trace: dict) -> list[int]:
     return [] if packed is None else np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"]).tolist()
 
 
+def test_a_corpus_that_cannot_teach_is_named_and_the_others_are_shown(small, monkeypatch):
+    app = opened(small, monkeypatch, corpora="alone,tones", part="plane", learn="procrustes", teacher="alone")
+    assert not app.error
+    (said,) = [one.value.replace("\\", "") for one in app.info]
+    assert said.startswith("alone teaches no plane: the plane is checked on speakers that it has not seen")
+    assert app.selectbox(key="_teacher").options == ["tones"]
+    assert "The link asks for teacher “alone”, which is not here: showing tones." in texts(app)
+    assert "**alone** placed by tones" in texts(app)
+    assert len(app.get("plotly_chart")) == 2
+    assert {row for trace in figure(app)["data"] for row in _decoded(trace)} == set(range(60))
+    table = app.dataframe[0].value
+    assert set(table["learnt → placed"]) == {"tones → tones", "tones → alone"}
+    assert table["voices"][table["learnt → placed"] == "tones → alone"].tolist() == ["not known"]
+
+
+def test_where_no_corpus_can_teach_the_order_is_still_shown(small, monkeypatch):
+    app = opened(small, monkeypatch, corpora="alone,unknown", part="plane")
+    assert "alone teaches no plane" in app.error[0].value.replace("\\", "")
+    assert "unknown teaches no plane" in app.error[0].value.replace("\\", "")
+    monkeypatch.setattr(circle, "planes", None)
+    monkeypatch.setattr(circle, "kept_planes", None)
+    app.button_group(key="_part").set_value("order").run()
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_what_others_write_does_not_have_the_plane_learnt_or_scored_again(small, monkeypatch):
+    app = opened(small, monkeypatch, corpora="tones", part="plane", learn="procrustes", layer="0")
+    asked = []
+    for name in ("planes", "kept_planes", "plane_summary"):
+        whole = getattr(circle, name)
+        monkeypatch.setattr(circle, name, lambda *args, whole=whole, **how: (asked.append(1), whole(*args, **how))[1])
+    Cache(small).store_arrays({"analysis": "of somebody else"}, {"x": np.zeros(2)})
+    app.run()
+    assert len(app.get("plotly_chart")) == 1
+    assert asked == []
+    app.selectbox(key="_scaling").select("centre").run()
+    assert asked
+
+
+@pytest.mark.parametrize("part", ["order", "plane"])
+def test_the_source_line_counts_the_clips_that_were_measured(small, monkeypatch, part):
+    said = texts(opened(small, monkeypatch, corpora="partly", part=part, learn="procrustes"))
+    assert "\n45 clips · 4 speakers · partly" in said
+    assert "15 clips without a known emotion" in said
+    assert "are left out" not in texts(opened(small, monkeypatch, corpora="tones", part=part, learn="procrustes"))
+
+
+def test_turning_and_mirroring_are_described_rightly(small, monkeypatch):
+    said = texts(opened(small, monkeypatch, corpora="five"))
+    assert "Turning changes none of the numbers, mirroring the sign of the first two." in said
+    assert "No test below" not in said
+
+
 def test_ratings_are_said_where_there_are_some(small, monkeypatch):
     said = texts(opened(small, monkeypatch, corpora="rated", part="plane"))
-    assert "rated: valence and arousal rated, read as a scale from 1 to 5." in said
-    assert "Nobody rated" not in said
+    assert "Learnt from rated on: rated, read as a scale from 1 to 5." in said
+    assert "A label's place" not in said
 
 
 def test_a_clip_in_hand_is_ringed_and_its_place_said(small, monkeypatch):
     found = found_in(small, "tones")
     app = opened(small, monkeypatch, corpora="tones", part="plane", learn="procrustes", clip=found.digests[17][:12])
-    (plane,) = circle.planes({"tones": found}, layer=1, scaling="standard", method="procrustes", cache=Cache(small))
+    (plane,) = circle.planes(
+        {"tones": found}, layer=1, scaling="standard", method="procrustes", cache=Cache(small)
+    ).parts
     x, y = plane.placement.placed[17]
     (ring,) = [trace for trace in figure(app)["data"] if trace.get("meta") == "in hand"]
     assert np.frombuffer(base64.b64decode(ring["x"]["bdata"]), ring["x"]["dtype"])[0] == x
@@ -249,12 +307,12 @@ def test_clips_without_an_emotion_are_not_on_the_plane(small, monkeypatch):
     app = opened(small, monkeypatch, corpora="partly", part="plane", learn="procrustes", clip=found.digests[0][:12])
     assert sorted(row for trace in figure(app)["data"] for row in _decoded(trace)) == known
     assert found.clips["emotion"][0] == "unknown"
-    assert "The emotion of this clip is not known, so it is not in the picture." in texts(app)
+    assert "Too little is known of this clip (its emotion or its speaker), so it is not in the picture." in texts(app)
 
 
 def test_a_plane_that_takes_long_is_learnt_in_the_background(tmp_path, monkeypatch):
     cache = SMALL["make"](tmp_path)
-    monkeypatch.setattr(analyses, "QUICK_DIM", 1)
+    monkeypatch.setitem(analyses.QUICK, "dimensions", 1)
     app = opened(cache, monkeypatch, corpora="tones", part="plane", learn="procrustes")
     assert "60 clips of 6 values" in app.info[0].value
     (button,) = [one for one in app.button if one.label.startswith("Learn the plane")]

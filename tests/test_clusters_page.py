@@ -109,7 +109,7 @@ def test_the_numbers_are_those_of_the_library(small, monkeypatch):
 
 def test_every_picture_and_table_can_be_saved(small, monkeypatch):
     app = opened(small, monkeypatch)
-    assert [one.proto.label for one in app.get("download_button")] == ["Save as CSV"] * 3
+    assert [one.proto.label for one in app.get("download_button")] == ["Save as CSV"] * 4
     mounted = [json.loads(one.proto.json) for one in app.get("bidi_component")]
     assert {one["chart"] for one in mounted if "name" in one} == PICTURES
 

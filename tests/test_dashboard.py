@@ -1,16 +1,20 @@
 """Every page through the entry file, without a browser."""
 
+import json
 import os
 import runpy
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ser_core import catalogue, embeddings, sampling
+from dashboard import map_panel
+from ser_core import analyses, catalogue, embeddings, jobs, sampling
 from ser_core.cache import Cache
 from ser_core.emotions import EMOTIONS
 
@@ -238,3 +242,139 @@ def test_the_camera_of_one_map_stays_out_of_the_link_of_the_next(app):
     app.run()
     assert not app.exception
     assert "camera" not in app.query_params
+
+
+def relabel(folder: Path, old: str, new: str) -> None:
+    """Edit the table of labels under an open page."""
+    file = folder / "tones" / "metadata.csv"
+    table = pd.read_csv(file)
+    table.assign(emotion=table["emotion"].replace(old, new)).to_csv(file, index=False)
+    os.utime(file, (time.time() + 5, time.time() + 5))  # seen although the clock of the disk is coarse
+
+
+def test_labels_that_are_edited_under_an_open_page_are_drawn_anew(tmp_path, monkeypatch):
+    app = opened(SMALL["make"](tmp_path), monkeypatch).run()
+    before = app.session_state["_scene"][1].figure
+    app.run()
+    assert app.session_state["_scene"][1].figure is before  # else the camera would jump with every click
+    relabel(tmp_path, "anger", "boredom")
+    app.run()
+    assert '"name":"boredom"' in spec(app)
+    assert '"name":"anger"' not in spec(app)
+    assert set(app.dataframe[0].value["emotion"]) == {"boredom", "happiness", "sadness"}
+
+
+def test_outlines_follow_labels_that_are_edited(tmp_path, monkeypatch):
+    app = opened(SMALL["make"](tmp_path), monkeypatch).switch_page("views/clusters.py").run()
+    assert '"name":"anger"' in spec(app)
+    relabel(tmp_path, "anger", "boredom")
+    app.run()
+    assert not app.exception
+    outlines = {one["name"] for one in json.loads(spec(app))["data"] if one.get("meta") == "outline"}
+    assert outlines == {"boredom", "happiness", "sadness"}
+
+
+def test_swapped_labels_are_other_labels():
+    clips = pd.DataFrame({"emotion": ["anger", "fear"], "speaker": ["ada", "ada"]})
+    assert map_panel.digest(clips, ["emotion"]) == map_panel.digest(clips.copy(), ["emotion", "emotion"])
+    assert map_panel.digest(clips, ["emotion"]) != map_panel.digest(clips[::-1], ["emotion"])
+    assert map_panel.digest(clips, ["speaker"]) == map_panel.digest(clips[::-1], ["speaker"])
+
+
+def test_a_clip_is_played_on_the_page_where_it_was_taken_and_on_no_other(small, monkeypatch):
+    app = opened(small, monkeypatch).run()
+    app.selectbox(key="_find").select_index(7).run()
+    assert sounds(app) == [1]
+    app.switch_page("views/distances.py").run()
+    (audio,) = app.get("audio")
+    assert not audio.proto.autoplay
+    app = opened(small, monkeypatch, part="plane", learn="procrustes").switch_page("views/circumplex.py").run()
+    app.selectbox(key="_find_on_plane").select_index(7).run()
+    assert app.get("audio")[0].proto.autoplay
+    app.switch_page("views/explore.py").run()
+    assert len(app.get("audio")) == 1
+    assert sounds(app) == [0]
+    app.selectbox(key="_find").select_index(8).run()
+    assert sounds(app) == [2]
+
+
+def sounds(app: AppTest) -> list[int]:
+    """Return the count by which the bridge to the map knows that a clip was taken."""
+    mounted = [json.loads(one.proto.json) for one in app.get("bidi_component")]
+    return [one["sound"]["count"] for one in mounted if "sound" in one]
+
+
+@pytest.mark.parametrize("names", [["sad, tired", "calm"], ["100%", "a%2Cb"], ["Ärger", "+ &=?#"]])
+def test_lists_of_words_survive_the_link(small, monkeypatch, names):
+    app = opened(small, monkeypatch)
+    app.session_state["emotions"] = names
+    app.run()
+    again = opened(small, monkeypatch, emotions=app.query_params["emotions"])
+    again.run()
+    assert again.session_state["emotions"] == names
+
+
+def ended(cache: Path, arguments: list[str], title: str, error: type[BaseException]) -> str:
+    """Leave a job behind that failed or was stopped; return its id."""
+    with suppress(error), jobs.running(Cache(cache), arguments, title=title, waiting=lambda _: None):
+        raise error("the *disk* is full")
+    return jobs.job_id(arguments)
+
+
+OFFERED = {
+    "explore": ({"map": "umap"}, "Draw this map"),
+    "distances": ({"space": "full"}, "Compute 95 % intervals"),
+    "circumplex": ({"part": "plane"}, "Learn the plane"),
+    "timeline": ({"diary": "tones"}, "Learn it"),
+}
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("view", OFFERED)
+def test_how_a_background_job_ended_is_said_beside_its_button(tmp_path, monkeypatch, view, error):
+    cache = SMALL["make"](tmp_path)
+    monkeypatch.setitem(analyses.QUICK, "dimensions", 1)
+    link, label = OFFERED[view]
+    app = opened(cache, monkeypatch, **link).switch_page(f"views/{view}.py").run()
+    assert not app.error
+    started = []
+    monkeypatch.setattr(jobs, "start", lambda _, arguments, *, title: started.append((arguments, title)))
+    next(one for one in app.button if one.label.startswith(label)).click().run()
+    ((arguments, title),) = started
+    ended(cache, arguments, title, error)
+    app.run()
+    assert not app.exception
+    shown, word = (app.error, "failed") if error is RuntimeError else (app.info, "stopped")
+    (said,) = [one.value.replace("\\", "") for one in shown if title in one.value.replace("\\", "")]
+    assert said.startswith(f"{title}: {word} after ")
+    assert error is not RuntimeError or said.endswith("RuntimeError: the *disk* is full")
+    assert any(one.label.startswith(label) for one in app.button)
+
+
+def test_a_job_that_ends_elsewhere_is_said_once_on_whatever_page(tmp_path, monkeypatch):
+    cache = SMALL["make"](tmp_path)
+    arguments = ["embed", "tones", "bands"]
+    app = opened(cache, monkeypatch).switch_page("views/data.py")
+    with jobs.running(Cache(cache), arguments, title="tones · bands", waiting=lambda _: None):
+        app.run()
+        assert [one.label for one in app.button].count("Stop") == 1
+        assert not app.toast
+        app.switch_page("views/explore.py").run()
+        assert not app.toast
+    app.run()
+    assert [one.value.replace("\\", "").split(" after ")[0] for one in app.toast] == ["tones · bands: finished"]
+    app.run()
+    assert not app.toast
+
+
+def test_jobs_of_before_are_not_announced(tmp_path, monkeypatch):
+    cache = SMALL["make"](tmp_path)
+    ended(cache, ["embed", "tones", "bands"], "tones · bands", RuntimeError)
+    app = opened(cache, monkeypatch).run()
+    assert not app.toast
+    app.switch_page("views/data.py").run()
+    assert not app.toast
+
+
+def test_what_the_demo_makes_is_said_rightly(tmp_path, monkeypatch):
+    assert "it makes two synthetic corpora and embeds them" in texts(opened(tmp_path, monkeypatch).run())

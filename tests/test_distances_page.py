@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from streamlit.testing.v1 import AppTest
 
-from dashboard import distances_panel, outlier_panel
+from dashboard import distances_panel, outlier_panel, words
 from ser_core import analyses, catalogue, embeddings, maps
 from ser_core.analyses import Question
 from ser_core.cache import Cache
@@ -169,7 +169,7 @@ def test_on_a_map_intervals_are_there_at_once(small, monkeypatch):
     assert "From 1,000 resamples of the 4 speakers" in texts(app)
     assert not any(button.label.startswith("Compute") for button in app.button)
     row = table[(table["emotion"] == "anger") & (table["other emotion"] == "sadness")].iloc[0]
-    in_words = distances_panel.said(row["distance"], row["95 % from"], row["95 % to"])
+    in_words = words.fitting(row["distance"], row["95 % from"], row["95 % to"])
     assert f"anger and sadness: **{in_words}**" in texts(app)
     assert " to " in in_words
 
@@ -329,7 +329,7 @@ def test_clips_without_an_emotion_are_left_out_and_words_of_files_are_text(tmp_p
     words = {("anger", 1): SMALL["HOSTILE"], ("sadness", 1): ""}
     cache = made(tmp_path, four(words))
     app = opened(cache, monkeypatch, corpora="other")
-    assert "8 clips without a known emotion left out" in texts(app)
+    assert "8 clips without a known emotion are left out" in texts(app)
     assert "<img" not in app.get("plotly_chart")[0].proto.spec
     app.session_state["pair"] = ["anger", SMALL["HOSTILE"]]
     app.run()
@@ -371,3 +371,10 @@ def test_several_corpora_are_measured_together_and_named(tmp_path, monkeypatch):
 
 def test_an_empty_cache_teaches(tmp_path, monkeypatch):
     assert "make demo" in texts(opened(tmp_path, monkeypatch))
+
+
+def test_the_intervals_are_described_as_they_are_made(small, monkeypatch):
+    said = texts(opened(small, monkeypatch))
+    assert "inversion\n  of a bootstrap test" in said
+    assert "section 5.5" in said
+    assert "basic bootstrap" not in said

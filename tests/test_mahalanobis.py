@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -245,8 +247,10 @@ def test_outlying_clips_are_those_furthest_from_their_own_emotion() -> None:
     [
         (10, 8, "pooled", "plain", r"^10 clips with 8 values each: .* needs 11 or more; shrink it \(Ledoit-Wolf\), or"),
         (40, 30, "per-emotion", "plain", r"clips of anger with 30 values each: .* needs 31 or more; shrink it"),
-        (3, 4, "pooled", "shrunk", r"^3 clips .* needs 4 or more; choose more clips$"),
-        (3, 4, "per-emotion", "shrunk", r"^1 clip of anger .* needs 2 or more; pool the covariances$"),
+        (3, 4, "pooled", "shrunk", r"^3 clips .* needs 5 or more; choose more clips$"),
+        (4, 4, "pooled", "shrunk", r"^4 clips .* needs 5 or more; choose more clips$"),
+        (3, 4, "per-emotion", "shrunk", r"^1 clip of anger .* needs 3 or more; pool the covariances$"),
+        (8, 4, "per-emotion", "shrunk", r"^2 clips of neutral .* needs 3 or more; pool the covariances$"),
     ],
 )
 def test_too_few_clips(n: int, d: int, covariance: Covariance, estimator: str, message: str) -> None:
@@ -264,14 +268,61 @@ def test_too_few_clips(n: int, d: int, covariance: Covariance, estimator: str, m
 def test_just_enough_clips() -> None:
     x = np.random.default_rng(0).normal(size=(11, 8))
     assert np.isfinite(mahalanobis.distances(x, np.resize(NAMES, 11), covariance="pooled", shrink=False).between).all()
+    for n, covariance in ((9, "per-emotion"), (5, "pooled")):
+        found = mahalanobis.distances(x[:n], np.resize(NAMES, n), covariance=covariance, shrink=True)
+        assert np.isfinite(found.between).all()
+        assert (found.shrinkage > 0).all()
+
+
+@pytest.mark.parametrize(("covariance", "clips_of"), [("pooled", "60 clips"), ("per-emotion", r"\d\d clips of anger")])
+def test_values_that_follow_from_others(covariance: Covariance, clips_of: str) -> None:
+    x, labels, speakers = clips()
+    options: dict[str, Any] = {"covariance": covariance, "shrink": False}
+    for column in (x[:, 0] - 2 * x[:, 1], np.full(60, 0.1)):
+        wider = np.column_stack([x, column])
+        said = (
+            "with 5 values each: some values follow from others, so that no distance is defined; shrink the covariance"
+        )
+        with pytest.raises(DistanceError, match=f"^{clips_of} {said}"):
+            mahalanobis.distances(wider, labels, **options)
+        with pytest.raises(DistanceError, match=said):
+            mahalanobis.resampled(wider, labels, speakers, **options, n_resamples=2, seed=0)
+
+
+def test_shrinking_is_not_advised_where_it_is_done() -> None:
+    x, labels, _ = clips()
+    same = np.where((labels == "sadness")[:, None], x[labels == "sadness"][0], x)
+    with pytest.raises(DistanceError, match=r"^\d+ clips of sadness .*; pool the covariances$"):
+        mahalanobis.distances(same, labels, covariance="per-emotion", shrink=True)
+    with pytest.raises(DistanceError, match=r"^60 clips .* defined; choose more clips, or measure in the map$"):
+        mahalanobis.distances(0 * x, labels, covariance="pooled", shrink=True)
 
 
 @BOTH
-def test_values_that_follow_from_others(covariance: Covariance) -> None:
-    x, labels, _ = clips()
-    for column in (x[:, 0] - 2 * x[:, 1], np.full(60, 0.1)):
-        with pytest.raises(DistanceError, match="60 clips of 5 values: some values follow from others"):
-            mahalanobis.distances(np.column_stack([x, column]), labels, covariance=covariance, shrink=False)
+def test_unknown_speakers_are_measured_and_not_drawn(covariance: Covariance) -> None:
+    """Draws are steps of the known speakers' means from their own mean."""
+    x, labels, speakers = clips(300)
+    voices = np.where(speakers == "s1", "unknown", speakers)
+    known, options = voices != "unknown", {"covariance": covariance, "shrink": False}
+    x[~known] += 0.3
+    found = mahalanobis.resampled(x, labels, voices, **options, n_resamples=60, seed=3)
+    means, matrices, _ = in_full(x, labels, **options)
+    one = matrices[0] if covariance == "pooled" else (matrices[0] + matrices[2]) / 2
+    drawn, squares = np.random.default_rng(3).multinomial(4, np.full(4, 0.25), size=60), []
+    people = np.unique(voices[known])
+    for times in drawn:
+        rows = np.concatenate(
+            [np.flatnonzero(voices == p) for p, n in zip(people, times, strict=True) for _ in range(n)]
+        )
+        step = sum(
+            sign * (x[rows][labels[rows] == name].mean(axis=0) - x[known & (labels == name)].mean(axis=0))
+            for name, sign in ((NAMES[0], 1), (NAMES[2], -1))
+        )
+        squares.append(step @ np.linalg.inv(one) @ step)
+    measured = theirs(means[0], means[2], np.linalg.inv(one))
+    assert found.corrected[0, 2] == pytest.approx(np.sqrt(measured**2 - np.mean(squares)), abs=1e-9)
+    with pytest.raises(DistanceError, match=r"^1 known speakers of 300 clips"):
+        mahalanobis.resampled(x, labels, np.where(speakers == "s1", "s1", "unknown"), **options, n_resamples=2, seed=0)
 
 
 def test_what_else_cannot_be_measured() -> None:
@@ -281,7 +332,7 @@ def test_what_else_cannot_be_measured() -> None:
         mahalanobis.distances(x, ["anger"] * 60, **options)
     with pytest.raises(DistanceError, match="one row for each label"):
         mahalanobis.distances(x, labels[1:], **options)
-    for people, message in ((["a"] * 60, "1 speakers of 60 clips"), (speakers[1:], "of 59 clips")):
+    for people, message in ((["a"] * 60, "1 known speakers of 60 clips"), (speakers[1:], "of 59 clips")):
         with pytest.raises(DistanceError, match=message):
             mahalanobis.resampled(x, labels, people, **options, n_resamples=2, seed=0)
 

@@ -96,7 +96,19 @@ def test_the_corpus_with_most_dated_days_comes_first(both, monkeypatch):
     app = opened(both, monkeypatch)
     assert app.selectbox(key="_diary").options == ["tones", "journal"]  # five days, three
     assert app.selectbox(key="_diary").value == "tones"
-    assert app.selectbox(key="_teacher").options == ["tones"]  # one voice cannot teach
+    assert app.selectbox(key="_learner").options == ["tones"]  # one voice cannot teach
+
+
+def test_the_circle_page_and_this_one_choose_their_teachers_apart(both, monkeypatch):
+    app = opened(both, monkeypatch, diary="journal", teacher="journal", learnt_from="tones", learn="procrustes")
+    assert not app.warning
+    assert (app.session_state["teacher"], app.session_state["learner"]) == ("journal", "tones")
+    app.session_state["corpora"] = ["tones"]
+    app.session_state["part"] = "plane"
+    app.switch_page("views/circumplex.py").run()
+    assert not app.exception
+    assert app.session_state["learn"] == "procrustes"  # one meaning, one choice
+    assert app.session_state["learner"] == "tones"
 
 
 def test_learning_from_the_same_recordings_is_said(both, monkeypatch):
@@ -119,11 +131,12 @@ def test_how_well_the_plane_does_on_unseen_speakers_is_said(both, monkeypatch):
     planes = circle.planes(
         {"tones": found_in(both, "tones")}, layer=1, scaling="standard", method="regression", cache=Cache(both)
     )
-    summary = circle.plane_summary(planes[0])
+    summary = circle.plane_summary(planes.parts[0])
     assert summary["checked_on"] == "unseen speakers"
     for axis in ("valence", "arousal"):
         low, high = summary[axis]["ccc_95"]
-        assert f"{summary[axis]['ccc']:z.2f} (95 %: {low:z.2f} to {high:z.2f}) for {axis}" in texts(app)
+        expected = f"{summary[axis]['ccc']:z.2f} (95 %: {low:z.2f} to {high:z.2f}) for {axis}"
+        assert expected.replace("-", "\u2212") in texts(app)
     assert "60 clips of speech, as a rule acted, by 4 voices" in texts(app)
 
 
@@ -162,7 +175,7 @@ def test_weeks(both, monkeypatch):
 
 def test_the_link_is_written_and_read(both, monkeypatch):
     digest = found_in(both, "journal").digests[7]
-    link = {"diary": "journal", "person": EVE, "teacher": "tones", "period": "day", "learn": "procrustes"}
+    link = {"diary": "journal", "person": EVE, "learnt_from": "tones", "period": "day", "learn": "procrustes"}
     link |= {"span": "2026-03-03", "clip": digest[:12], "layer": "0", "scaling": "centre"}
     app = opened(both, monkeypatch, **link)
     assert not app.exception
@@ -171,7 +184,7 @@ def test_the_link_is_written_and_read(both, monkeypatch):
     assert dict(app.query_params).items() >= link.items()
 
 
-@pytest.mark.parametrize("name", ["diary", "person", "teacher", "period", "learn", "span", "clip"])
+@pytest.mark.parametrize("name", ["diary", "person", "learnt_from", "period", "learn", "span", "clip"])
 def test_a_bad_link_falls_back_with_a_sentence(both, monkeypatch, name):
     app = opened(both, monkeypatch, **({"diary": "journal"} | {name: "<i>nothing"}))
     assert not app.exception
@@ -248,3 +261,33 @@ def test_without_anyone_to_learn_from_it_says_so(tmp_path, monkeypatch):
     assert not app.exception
     assert timeline.STATEMENT in texts(app)
     assert "labelled emotions of two or more speakers" in texts(app).replace("\n", " ")
+
+
+def rated(cache: Path, folder: Path, **columns) -> None:
+    """Add the corpus ``rated``: two speakers' tones of unknown emotion."""
+    diary(cache, folder, emotion="", embed=False)
+    catalogue.remove(Cache(cache), "journal")
+    table = pd.read_csv(folder / "metadata.csv").drop(columns="recorded_at")
+    speakers = ["eve" if number % 2 else "ada" for number in range(len(table))]
+    table.assign(speaker=speakers, **columns).to_csv(folder / "metadata.csv", index=False)
+    located, _ = catalogue.add(Cache(cache), "folder", folder, name="rated")
+    embeddings.embed(located, SMALL["Bands"](), cache=Cache(cache))
+
+
+def test_ratings_without_emotions_can_teach(tmp_path, monkeypatch):
+    cache, marks = tmp_path / "cache", np.tile([1, 2, 3, 4, 5, 4, 2], 2)
+    rated(cache, tmp_path / "rated", valence=marks, arousal=marks[::-1])
+    diary(cache, tmp_path / "journal")
+    app = opened(cache, monkeypatch, diary="journal")
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="_learner").options == ["rated"]
+    assert "plane learnt from rated" in texts(app)
+    assert "by 2 voices" in texts(app)
+
+
+@pytest.mark.parametrize("marks", [np.arange(14) * 100.0, np.where(np.arange(14) < 5, 3.0, np.nan)])
+def test_ratings_that_tell_nothing_teach_nobody(tmp_path, monkeypatch, marks):
+    rated(tmp_path / "cache", tmp_path / "rated", valence=marks, arousal=marks)
+    diary(tmp_path / "cache", tmp_path / "journal")
+    assert "Nobody has taught this encoder" in texts(opened(tmp_path / "cache", monkeypatch, diary="journal"))

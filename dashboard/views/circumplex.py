@@ -1,8 +1,12 @@
 """Do the emotions lie in a circle, in Russell's order? Where would he put each clip? See the order, and his plane."""
 
+from typing import Any
+
+import numpy as np
 import streamlit as st
 
-from dashboard import circumplex_panel, clip_panel, data, frame, links, plane_panel, widgets
+from dashboard import affect_data, circumplex_panel, clip_panel, frame, links, plane_panel, widgets
+from ser_core.circle import Planes
 
 PARTS = {"order": "Emotions in a circle", "plane": "On Russell's plane", "words": "Russell's 28 words"}
 LEARNT = {
@@ -38,7 +42,7 @@ REFERENCES = """
   sadness at *sad*, boredom at *bored*, calm at *calm*. Disgust is not among his words: it is put between *afraid* and
   *sad*, as in the internship report that this page follows (R. da Silva, section 3.4.4). Neutral has no direction.
 - **Turn:** the emotions are turned, and mirrored if that fits better, onto Russell's places (orthogonal Procrustes,
-  Schönemann 1966, *Psychometrika* 31). No test below changes with the turn.
+  Schönemann 1966, *Psychometrika* 31). Turning changes none of the numbers, mirroring the sign of the first two.
 - **Angles go together (circular correlation):** Fisher & Lee 1983, *Biometrika* 70: 327-332. **Same way round (order
   agreement):** of every three emotions, Fisher & Lee 1982, *Biometrika* 69: 315-321. Both from -1 to 1.
 - **Neighbours are closer (randomisation test of circular order):** Hubert & Arabie 1987, *Psychological Bulletin* 102:
@@ -75,14 +79,15 @@ def order(choice: frame.Choice) -> bool:
     frame.introduce(ORDER_SEEN, f"{ORDER_TRUST} {UMAP if view.method == 'umap' else ''}")
     if frame.wanted_map(choice, view) is None:
         return False
-    fitted = data.order(choice.names, choice.store, view, None)
+    fitted = affect_data.order(choice.names, choice.store, view, None)
     with st.sidebar:
         alignment = circumplex_panel.turn(fitted.circle.alignment)
-    result = fitted if alignment is None else data.order(choice.names, choice.store, view, alignment)
+    result = fitted if alignment is None else affect_data.order(choice.names, choice.store, view, alignment)
     frame.synthetic(choice.located)
     frame.notes()
     circumplex_panel.order(result, dimensions=choice.found.vectors.shape[2])
-    frame.sources(choice, *frame.view_facts(choice, view), "no split: all clips", "emotions under common names")
+    facts = (*frame.view_facts(choice, view), "no split: all clips", "emotions under common names")
+    frame.sources(choice, *facts, rows=result.rows)
     return True
 
 
@@ -95,21 +100,34 @@ def plane(choice: frame.Choice) -> bool:
             "learn", "How to learn it", list(widgets.LEARN), default="regression", show=widgets.LEARN.__getitem__
         )
         st.caption(LEARNT[method])
-        teacher = widgets.select("teacher", "Learnt from", choice.names, default=choice.names[0])
     frame.introduce(PLANE_SEEN, PLANE_TRUST)
     clip_panel.check_link(choice.found)
     frame.synthetic(choice.located)
-    frame.notes()
-    how = {"layer": layer, "scaling": scaling, "method": method}
-    planes = data.planes(choice.names, choice.store, **how)
-    if planes is None:
+    how: dict[str, Any] = {"layer": layer, "scaling": scaling, "method": method}
+    found = affect_data.planes(choice.names, choice.store, **how)
+    if found is None:
+        frame.notes()
         plane_panel.offer(choice, **how)
         links.publish()
         return False
-    plane_panel.show(choice, planes, data.plane_numbers(choice.names, choice.store, **how), teacher=teacher)
+    teacher = _teacher(choice, found)
+    frame.notes()
+    plane_panel.refusals(found)
+    numbers = affect_data.plane_numbers(choice.names, choice.store, **how)
+    seen = plane_panel.seen(choice, found, numbers, teacher=teacher)
+    plane_panel.show(choice, seen, numbers)
     facts = f"layer {choice.found.layers[layer]}", widgets.SCALINGS[scaling], f"plane by {widgets.LEARN[method]}"
-    frame.sources(choice, *facts, "speakers left out one by one", "emotions under common names")
+    split = "speakers left out one by one", "emotions under common names"
+    rows = np.concatenate([one.rows for one in seen.values()])
+    frame.sources(choice, *facts, *split, rows=rows, lacking="emotion or speaker")
     return True
+
+
+def _teacher(choice: frame.Choice, found: Planes) -> str:
+    """Choose the corpus that the plane shown is learnt from."""
+    can = [name for name in choice.names if any(plane.source == name for plane in found.parts)]
+    with st.sidebar:
+        return widgets.select("teacher", "Learnt from", can, default=can[0])
 
 
 frame.page("Circle of emotions", main)

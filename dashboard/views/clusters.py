@@ -4,7 +4,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import clip_panel, clusters_panel, data, frame, map_panel, widgets
+from dashboard import affect_data, clip_panel, clusters_panel, frame, map_panel, widgets
 from ser_core import emotions
 from ser_core.corpora.folder import UNKNOWN
 from ser_core.embeddings import Embeddings
@@ -77,7 +77,7 @@ def main() -> None:
     drawn = frame.wanted_map(choice, view)
     if drawn is None:
         return
-    result = data.clusters(choice.names, choice.store, view, shape)
+    result = affect_data.clusters(choice.names, choice.store, view, shape)
     colouring = colours.colouring(choice.found.clips, EMOTION, common=True)
     inks = {part.name: part.colour for part in colouring.categories}
     scene = map_panel.scene(
@@ -86,7 +86,7 @@ def main() -> None:
         column=EMOTION,
         common=True,
         overlay=clusters_plot.outlines(result.densities, levels=SHARES[inside], names=chosen, inks=inks),
-        overlay_id=("clusters", shape, inside, chosen),
+        overlay_id=("clusters", shape, inside, chosen, map_panel.digest(result.clips.clips, [EMOTION])),
     )
     clusters_plot.dress(scene.figure, names=None if len(chosen) == len(known) else chosen)
     clip_panel.check_link(choice.found)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import clip_panel, data, distances_panel, frame, links, outlier_panel, widgets
+from dashboard import affect_data, clip_panel, distances_panel, frame, links, outlier_panel, widgets
 from ser_core.analyses import Question
 from ser_core.maps import View
 
@@ -29,11 +29,12 @@ REFERENCES = """
 - Each clip takes part in the mean and the covariance that it is measured with, which makes it look nearer to its own
   emotion than a new clip would be, the more so the fewer clips there are.
 - Distances grow with the number of dimensions, and change with shrinkage: compare within one setting only.
-- 95 % intervals: basic bootstrap intervals of the squared distance, from 1,000 resamples of whole speakers with
-  replacement; the covariance stays that of all clips, as if it were known. Davison & Hinkley 1997, *Bootstrap Methods
-  and their Application*, section 5.2. Means of few clips are noisy, and noise makes a distance larger, in many
-  dimensions by much: the interval and "less noise" (the distance less that excess) take it off, so a distance can lie
-  above its interval.
+- 95 % intervals: whole speakers are drawn with replacement, 1,000 times, to see how far the means move; the covariance
+  stays that of all clips, as if it were known. Means of few clips are noisy, and noise makes a distance larger, in many
+  dimensions by much. So true distances are tried one after another: the interval holds those which, with the moves of
+  the draws added, would come out above what was measured in at least 2.5 % of draws and below it in as many (inversion
+  of a bootstrap test: Davison & Hinkley 1997, *Bootstrap Methods and their Application*, section 5.5). "Less noise" is
+  the distance without what the noise adds on average. A distance can lie above its interval: noise has raised it.
 - "Russell's circle" writes the emotions in the order of their angles in Russell 1980, *J. Personality and Social
   Psychology* 39: 1161-1178. "Alike together" is the leaf order of an average-linkage tree of the distances, with
   the shortest way from leaf to leaf (Bar-Joseph, Gifford & Jaakkola 2001, *Bioinformatics* 17: S22-S29).
@@ -51,7 +52,7 @@ def main() -> None:
     frame.introduce(SEEN, trust(question, choice.found.recipe["dim"]))
     if question.space == "map" and frame.wanted_map(choice, view) is None:
         return
-    measured = data.distances(choice.names, choice.store, question)
+    measured = affect_data.distances(choice.names, choice.store, question)
     pair = distances_panel.pair_in_hand(measured.distances.names)
     clip_panel.check_link(choice.found)
     frame.synthetic(choice.located)
@@ -59,9 +60,8 @@ def main() -> None:
     distances_panel.warn(measured.distances, question)
     distances_panel.between_emotions(choice, measured, question, sorting=sorting, pair=pair)
     outlier_panel.show(choice, measured, question)
-    n_left = len(choice.found.clips) - len(measured.clips.clips)
     facts = [*frame.view_facts(choice, view), SPACES[question.space], SPREADS[question.covariance], "common names"]
-    frame.sources(choice, *facts, *([f"{n_left:,} clips without a known emotion left out"] if n_left else []))
+    frame.sources(choice, *facts, rows=measured.rows)
     with st.expander("How to read this page"):
         st.markdown(REFERENCES)
     links.publish()

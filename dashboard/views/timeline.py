@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import clip_panel, data, frame, links, timeline_choice, timeline_panel, widgets
+from dashboard import affect_data, clip_panel, data, frame, links, timeline_choice, timeline_panel, widgets
 from ser_core import timeline
 
 SEEN = (
@@ -24,14 +24,14 @@ Nothing to show yet: a timeline needs dated recordings of one person, and their 
 NOT_EMBEDDED = "Dated clips are here ({}), but none is embedded yet: embed them on the Data page."
 NO_TEACHER = """
 Nobody has taught this encoder what sounds pleasant or activated: that takes a corpus with labelled emotions of two or
-more speakers, embedded with the same encoder as the recordings chosen on the left. Embed one on the Data page, or in a
-terminal: `ser embed CORPUS ENCODER`.
+more speakers, or with ratings of valence and arousal, embedded with the same encoder as the recordings chosen on the
+left. Embed one on the Data page, or in a terminal: `ser embed CORPUS ENCODER`.
 """
 REFERENCES = """
 - **Plane of affect (circumplex):** how pleasant (valence) and how activated (arousal), each from about -1 to 1. The
   words stand where people put them; the circle goes through them. J. A. Russell 1980, *J. Personality and Social
   Psychology* 39: 1161-1178. A clip may be placed outside the circle: what is learnt knows no edge.
-- **Heat map of one person over two weeks:** after Figure 6 of the internship report that this page follows (S. da
+- **Heat map of one person over two weeks:** after Figure 6 of the internship report that this page follows (R. da
   Silva), where the places came from questions; here they come from the voice.
 - **Density:** every clip counts as a round hill (Gaussian kernel) of one and the same width, whatever their number, so
   that a day with few clips does not look like another mood. Scott 1992, *Multivariate Density Estimation*.
@@ -72,7 +72,7 @@ def show(choice: timeline_choice.Choice) -> None:
     """Draw what was chosen, or offer to learn what it takes."""
     frame.synthetic(list({one.name: one for one in (choice.diary, choice.learner)}.values()))
     clip_panel.check_link(choice.found)
-    diary = data.diary(
+    diary = affect_data.diary(
         choice.diary.name, choice.learner.name, choice.store,
         **choice.how(), person=choice.person, period=choice.period,
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """A folder of one's own: audio files and a ``metadata.csv``, as Hugging Face's AudioFolder has it.
 
 ``metadata.csv`` has a column ``file_name`` (relative to the folder) and any of emotion, speaker, gender, language,
-valence, arousal, dominance, recorded_at; other columns come along. What is not given is "unknown", never guessed.
+valence, arousal, dominance, recorded_at; other columns come along. What is not given is "unknown", never guessed. Times
+count by the clock of their own time zone, which may differ from row to row (summer time), and are kept without it.
 """
 
 import csv
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from ser_core import dates
 from ser_core.corpora.base import Corpus, CorpusError, Listing, audio_files
 
 UNKNOWN: Final = "unknown"
@@ -25,7 +27,7 @@ def parse(root: Path) -> Listing:
     ------
     CorpusError
         If there is no ``metadata.csv``, it cannot be read, has no ``file_name``, repeats a name, points outside the
-        folder, holds a word where a number belongs, or none of its files exists.
+        folder, holds a word where a number or a date belongs, or none of its files exists.
     """
     table = _read(root)
     present = {path.relative_to(root).as_posix(): path for path in audio_files(root)}
@@ -76,21 +78,21 @@ def _read(root: Path) -> pd.DataFrame:
     if taken := {"file", "corpus"} & set(table.columns):
         raise CorpusError(f"{file}: a column named {min(taken)} is kept for the program; rename it")
     table["file_name"] = table["file_name"].fillna("").str.strip().str.replace("\\", "/").map(_tidy)
-    for line, name in enumerate(table["file_name"], start=2):
+    for row, name in enumerate(table["file_name"]):
         path = PurePosixPath(name)
         if not name or path.is_absolute() or ".." in path.parts:
-            raise CorpusError(f"{file}, line {line}: expected a file inside the folder, found {name!r}")
+            raise CorpusError(f"{file}, line {_lines(text)[row]}: expected a file inside the folder, found {name!r}")
     repeated = table["file_name"][table["file_name"].duplicated()]
     if len(repeated):
         raise CorpusError(f"{file}: {repeated.iloc[0]!r} occurs twice; every clip has one row")
-    return _typed(table, file)
+    return _typed(table, file, text)
 
 
 def _tidy(name: str) -> str:
     return PurePosixPath(name).as_posix() if name else name
 
 
-def _typed(table: pd.DataFrame, file: Path) -> pd.DataFrame:
+def _typed(table: pd.DataFrame, file: Path, text: str) -> pd.DataFrame:
     for column in ("emotion", "speaker"):
         if column in table:
             table[column] = table[column].fillna(UNKNOWN).str.strip()
@@ -101,9 +103,25 @@ def _typed(table: pd.DataFrame, file: Path) -> pd.DataFrame:
             except ValueError as error:
                 raise CorpusError(f"{file}: column {column} should hold numbers ({error})") from error
     if "recorded_at" in table:
-        try:
-            table["recorded_at"] = pd.to_datetime(table["recorded_at"], format="ISO8601")
-        except ValueError as error:
-            expected = "recorded_at should hold dates such as 2026-03-01 or 2026-03-01T18:30"
-            raise CorpusError(f"{file}: {expected} ({error})") from error
+        times = [_time(value, row, file, text) for row, value in enumerate(table["recorded_at"])]
+        table["recorded_at"] = pd.Series(times, table.index, dtype="datetime64[us]")
     return table
+
+
+def _time(value: Any, row: int, file: Path, text: str) -> Any:
+    try:
+        return dates.clock(value)
+    except ValueError as error:
+        expected = "recorded_at should hold dates such as 2026-03-01 or 2026-03-01T18:30"
+        raise CorpusError(f"{file}, line {_lines(text)[row]}: {expected}, found {value!r}") from error
+
+
+def _lines(text: str) -> list[int]:
+    """Return the line that each row begins at: a row may hold line ends, and pandas skips empty lines."""
+    lines = text.split("\n")
+    reader, begin, found = csv.reader(lines), 1, []
+    for _ in reader:
+        if lines[begin - 1].strip():
+            found.append(begin)
+        begin = reader.line_num + 1
+    return found[1:]

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from ser_core.emotions import common_name
+from ser_core.corpora.folder import UNKNOWN
 from ser_core.geometry import ridge
 from ser_core.geometry.placement import AffectError, Placement, Turn, ccc, r2, turned
-from ser_core.geometry.russell import coordinates
+from ser_core.geometry.targets import LABELS, Targets, targets
 
 __all__ = [
+    "LABELS",
     "AffectError",
     "AffectMap",
     "Method",
@@ -26,6 +26,8 @@ __all__ = [
     "Targets",
     "Turn",
     "ccc",
+    "check",
+    "check_left_out",
     "learn",
     "r2",
     "targets",
@@ -36,10 +38,6 @@ __all__ = [
 
 Method = Literal["procrustes", "regression"]
 Scaling = Literal["standard", "centre"]
-AXES: Final = ("valence", "arousal")
-SCALES: Final = ((-1, 1), (0, 1), (1, 5), (1, 7), (1, 9))
-"""Scales of ratings that are understood; the first that all ratings lie in is taken."""
-LABELS: Final = "coordinates of the label on Russell's circle"
 LIMIT: Final = 10.0
 """Standard deviations beyond which a standardised value counts as so many, in learning and in placing.
 
@@ -48,15 +46,6 @@ off the plane. P4 drops clips beyond the same limit; here every clip keeps its p
 """
 LEAST_EMOTIONS: Final = 3
 """Points that Procrustes analysis in a plane needs: two can be matched in two ways."""
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Valence and arousal of each clip, shape (n_clips, 2), -1 to 1, NaN where there is none, and what they are."""
-
-    values: NDArray[np.float64]
-    source: Literal["rated", "labels"]
-    scale: str
 
 
 @dataclass(frozen=True)
@@ -79,44 +68,70 @@ class AffectMap:
         return scaled @ self.weights + self.offset
 
 
-def targets(clips: pd.DataFrame) -> Targets:
-    """Return ratings where at least half of the clips have both, else the coordinates of their labels.
+def check(
+    targets: NDArray[np.float64], labels: Sequence[str] | NDArray[np.str_], *, n_values: int, method: Method
+) -> NDArray[np.bool_]:
+    """Return which clips teach, shape (n_clips,): those with a target, for ``procrustes`` also of a known emotion.
 
     Parameters
     ----------
-    clips
-        One row per clip with ``emotion`` (any word) and, where rated, ``valence`` and ``arousal`` as numbers on one
-        scale: -1 to 1, 0 to 1, 1 to 5, 1 to 7 or 1 to 9.
+    targets, labels
+        Targets (n_clips, 2) and the emotion of each clip.
+    n_values
+        How many values a vector has.
 
     Raises
     ------
     AffectError
-        If ratings lie on none of these scales.
-
-    Examples
-    --------
-    >>> targets(pd.DataFrame({"emotion": ["neutral"], "valence": [5.0], "arousal": [2.0]})).values
-    array([[ 1. , -0.5]])
+        If fewer than three emotions (procrustes) or two different targets are there to learn from.
     """
-    if set(AXES) <= set(clips.columns):
-        rated = clips[list(AXES)].to_numpy(np.float64, copy=True)
-        rated[~np.isfinite(rated).all(axis=1)] = np.nan
-        known = np.isfinite(rated[:, 0])
-        if known.any() and known.mean() >= 0.5:
-            low, high = _range(rated[known])
-            values = (2 * rated - low - high) / (high - low)
-            return Targets(values, "rated", f"rated, read as a scale from {low} to {high}")
-    words = clips["emotion"].to_numpy()
-    place = {word: coordinates(common_name(word)) or (np.nan, np.nan) for word in set(words)}
-    return Targets(np.array([place[word] for word in words], np.float64).reshape(-1, 2), "labels", LABELS)
+    words = np.asarray(labels, dtype=np.str_)
+    known = np.asarray(np.isfinite(targets).all(axis=1))
+    if method == "procrustes":
+        known &= words != UNKNOWN
+        names = np.unique(words[known])
+        if len(names) < LEAST_EMOTIONS or n_values < 2:
+            raise AffectError(
+                f"{len(names)} emotions with valence and arousal ({', '.join(names) or 'none'}) and {n_values} values"
+                f" per clip: Procrustes analysis needs {LEAST_EMOTIONS} emotions and 2 values, or more"
+            )
+    if len(np.unique(targets[known], axis=0)) < 2:
+        raise AffectError(
+            f"{known.sum()} of {len(targets)} clips have valence and arousal, all the same: a map needs two targets or"
+            " more; give the clips an emotion, or ratings, in metadata.csv"
+        )
+    return known
+
+
+def check_left_out(
+    groups: NDArray[np.str_],
+    targets: NDArray[np.float64],
+    labels: Sequence[str] | NDArray[np.str_],
+    *,
+    n_values: int,
+    method: Method,
+) -> None:
+    """Raise AffectError if too little is left to learn from (`check`) when one of these groups is left out."""
+    words = np.asarray(labels, dtype=np.str_)
+    known = np.isfinite(targets).all(axis=1) & ((method != "procrustes") | (words != UNKNOWN))
+    word, goal = (np.unique(x, axis=0, return_inverse=True)[1].ravel() for x in (words, targets))
+    for name in np.unique(groups):
+        rest = groups != name
+        n_words, n_goals = (len(np.unique(numbers[rest & known])) for numbers in (word, goal))
+        if n_goals > 1 and n_words >= LEAST_EMOTIONS:  # numbers are quickly compared, and this is nearly always so
+            continue
+        try:
+            check(targets[rest], words[rest], n_values=n_values, method=method)
+        except AffectError as error:
+            raise AffectError(f"without {name}, {error}") from error
 
 
 def learn(
     x: NDArray[np.floating],
     targets: NDArray[np.float64],
-    labels: Sequence[str],
+    labels: Sequence[str] | NDArray[np.str_],
     *,
-    speakers: Sequence[str],
+    speakers: Sequence[str] | NDArray[np.str_],
     method: Method,
     scaling: Scaling,
 ) -> AffectMap:
@@ -139,14 +154,10 @@ def learn(
     Raises
     ------
     AffectError
-        If fewer than three emotions (procrustes) or two different targets (regression) are there to learn from.
+        As in `check`.
     """
-    known = np.isfinite(targets).all(axis=1)
+    known = check(targets, labels, n_values=x.shape[1], method=method)
     y, words = targets[known], np.asarray(labels, dtype=np.str_)[known]
-    if len(np.unique(y, axis=0)) < 2:
-        raise AffectError(
-            f"{len(y)} of {len(targets)} clips have valence and arousal, all the same: a map needs two targets or more"
-        )
     z = x[known].astype(np.float64)
     largest = np.abs(z).max(axis=0)
     centre, spread = z.mean(axis=0), np.ones(z.shape[1])
@@ -166,9 +177,9 @@ def learn(
 def unseen_speakers(
     x: NDArray[np.floating],
     targets: NDArray[np.float64],
-    labels: Sequence[str],
+    labels: Sequence[str] | NDArray[np.str_],
     *,
-    speakers: Sequence[str],
+    speakers: Sequence[str] | NDArray[np.str_],
     method: Method,
     scaling: Scaling,
     progress: Callable[[int, int], None] | None = None,
@@ -192,9 +203,9 @@ def unseen_speakers(
 def unseen_emotions(
     x: NDArray[np.floating],
     targets: NDArray[np.float64],
-    labels: Sequence[str],
+    labels: Sequence[str] | NDArray[np.str_],
     *,
-    speakers: Sequence[str],
+    speakers: Sequence[str] | NDArray[np.str_],
     method: Method,
     scaling: Scaling,
     progress: Callable[[int, int], None] | None = None,
@@ -217,44 +228,23 @@ def _leave_out(
     groups: NDArray[np.str_],
     x: NDArray[np.floating],
     targets: NDArray[np.float64],
-    labels: Sequence[str],
+    labels: Sequence[str] | NDArray[np.str_],
     speakers: NDArray[np.str_],
     method: Method,
     scaling: Scaling,
     progress: Callable[[int, int], None] | None,
 ) -> NDArray[np.float64]:
     words, names = np.asarray(labels, dtype=np.str_), np.unique(groups)
+    check_left_out(groups, targets, words, n_values=x.shape[1], method=method)
     placed = np.empty((len(groups), 2))
     for done, name in enumerate(names, start=1):
         test = groups == name
         rest = ~test
-        try:
-            found = learn(
-                x[rest],
-                targets[rest],
-                words[rest].tolist(),
-                speakers=speakers[rest].tolist(),
-                method=method,
-                scaling=scaling,
-            )
-        except AffectError as error:
-            raise AffectError(f"without {name}, {error}") from error
-        placed[test] = found.place(x[test])
+        how = {"speakers": speakers[rest], "method": method, "scaling": scaling}
+        placed[test] = learn(x[rest], targets[rest], words[rest], **how).place(x[test])
         if progress:
             progress(done, len(names))
     return placed
-
-
-def _range(rated: NDArray[np.float64]) -> tuple[int, int]:
-    lowest, highest = rated.min(), rated.max()
-    for low, high in SCALES:
-        if low <= lowest and highest <= high and (low >= 0 or lowest < 0):
-            return low, high
-    known = ", ".join(f"{low} to {high}" for low, high in SCALES)
-    raise AffectError(
-        f"valence and arousal between {lowest:g} and {highest:g} lie on no scale that is known ({known}):"
-        " bring both to one of them"
-    )
 
 
 def _procrustes(
@@ -262,11 +252,6 @@ def _procrustes(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weights (dim, 2) and offset (2,) that bring the emotions' means closest to their mean targets."""
     names = np.unique(words)
-    if len(names) < LEAST_EMOTIONS or z.shape[1] < 2:
-        raise AffectError(
-            f"{len(names)} emotions with valence and arousal ({', '.join(names)}) and {z.shape[1]} values per clip:"
-            f" Procrustes analysis needs {LEAST_EMOTIONS} emotions and 2 values, or more"
-        )
     means, goals = (np.stack([values[words == name].mean(axis=0) for name in names]) for values in (z, y))
     middle, goal = means.mean(axis=0), goals.mean(axis=0)
     axes = np.linalg.svd(means - middle, full_matrices=False)[2][:2].T

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ser_core.geometry import resample
 from ser_core.geometry.circular import circular_correlation, order_agreement
 from ser_core.geometry.density import in_order
 from ser_core.geometry.russell import CircumplexError, reference, wrap
@@ -136,7 +137,8 @@ def circle(
     labels
         Common emotion name of each clip (`ser_core.emotions`).
     speakers
-        Speaker of each clip: whole speakers are drawn again with replacement for the intervals (percentiles).
+        Speaker of each clip: whole speakers are drawn again with replacement for the intervals (percentiles); of
+        unknown ones, none.
     alignment
         How the map is turned; None fits it, mirror image allowed, to the emotions that have a place on Russell's circle
         (`align`; no turn if fewer than two have one), and again in every resample.
@@ -153,7 +155,8 @@ def circle(
     names = in_order(labels)
     there = [reference(name) for name in names]
     angles = np.array([np.nan if angle is None else angle for angle in there])
-    counts, sums = _totals(_complex(points), [names.index(label) for label in labels], speakers, len(names))
+    member, voices = np.array([names.index(label) for label in labels]), np.asarray(speakers, np.str_)
+    counts, sums, told = resample.totals(_complex(points), member, voices, n_emotions=len(names))
     raw = _centroids(np.ones((1, len(counts)), np.int64), counts, sums)[0]
     known = ~np.isnan(angles)
     if alignment is None and known.sum() < 2:
@@ -161,9 +164,9 @@ def circle(
     intervals: dict[str, Any] = {"angle_95": None, "correlation_95": None, "order_agreement_95": None}
     turn = alignment or _to_russell(raw, angles)
     turned = _polar(names, _turn(raw, np.radians(turn.rotation), turn.mirrored))
-    if len(counts) > 1:
-        drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), n_resamples)
-        intervals = _intervals(_centroids(drawn, counts, sums), turned.angle, angles, alignment)
+    if told.sum() > 1:
+        drawn = resample.draw(told.sum(), n_resamples, seed)
+        intervals = _intervals(_centroids(drawn, counts[told], sums[told]), turned.angle, angles, alignment)
     comparable = known.sum() >= 3
     return Circle(
         names=names,
@@ -211,16 +214,6 @@ def _to_russell(centroids: NDArray[np.complex128], angles: NDArray[np.float64]) 
     return Alignment(float(np.degrees(rotation)), bool(mirrored))
 
 
-def _totals(
-    points: NDArray[np.complex128], member: Sequence[int], speakers: ArrayLike, n_emotions: int
-) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
-    """Count and add up the clips of each speaker and emotion, shape (n_speakers, n_emotions)."""
-    names, speaker = np.unique(np.asarray(speakers, str), return_inverse=True)
-    cell, shape = speaker * n_emotions + np.asarray(member), (len(names), n_emotions)
-    x, y = (np.bincount(cell, weights=part, minlength=shape[0] * shape[1]) for part in (points.real, points.imag))
-    return np.bincount(cell, minlength=len(x)).reshape(shape), (x + 1j * y).reshape(shape)
-
-
 def _centroids(
     weights: NDArray[np.int64], counts: NDArray[np.int64], sums: NDArray[np.complex128]
 ) -> NDArray[np.complex128]:
@@ -247,15 +240,9 @@ def _intervals(
         turned = _turn(centroids, np.radians(alignment.rotation), alignment.mirrored)
     drawn = wrap(np.angle(turned, deg=True))
     away = np.mod(drawn - angle + 180.0, 360.0) - 180.0  # the short way round from the angle itself
-    found: dict[str, Any] = {"angle_95": angle[:, None] + np.array([_percentiles(x) for x in away.T])}
+    found: dict[str, Any] = {"angle_95": angle[:, None] + np.array([resample.percentiles(x) for x in away.T])}
     for name, measure in (("correlation", circular_correlation), ("order_agreement", order_agreement)):
         rows = zip(drawn, known & ~np.isnan(drawn), strict=True)
         values = [measure(row[use], angles[use]) for row, use in rows if use.sum() >= 3]
-        found[f"{name}_95"] = _percentiles(np.array(values)) if known.sum() >= 3 else None
+        found[f"{name}_95"] = resample.percentiles(np.array(values)) if known.sum() >= 3 else None
     return found
-
-
-def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
-    values = values[~np.isnan(values)]
-    low, high = np.percentile(values, [2.5, 97.5]) if len(values) else (np.nan, np.nan)
-    return float(low), float(high)

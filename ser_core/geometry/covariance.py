@@ -1,11 +1,14 @@
 """Covariances of clips around their means, shrunk where asked, and the squared distance that each defines."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+LEAST_FREEDOM: Final = 2
+"""Degrees of freedom for shrinkage: with one, the residuals lie on a line and look so certain that none is made."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ def estimate(residuals: Floats, *, n_means: int, shrink: bool, dimensions: int) 
     Returns None where there are too few clips for a covariance that can be inverted.
     """
     freedom = len(residuals) - n_means
-    if freedom < (1 if shrink else dimensions):
+    if freedom < (LEAST_FREEDOM if shrink else dimensions):
         return None
     if not shrink:
         return Spread(residuals / np.sqrt(freedom), 0.0, 0.0)

@@ -15,6 +15,7 @@ from scipy.special import chdtrc
 
 from ser_core.errors import SerError
 from ser_core.geometry import covariance as covariances
+from ser_core.geometry import resample
 from ser_core.geometry.covariance import Metric, Spread
 from ser_core.geometry.density import in_order
 
@@ -59,13 +60,17 @@ class Distances:
 
 @dataclass(frozen=True)
 class _Groups:
-    """Which emotion each clip has, as a number, and how covariances are estimated."""
+    """Emotions, which of them each clip has, as a number, and how covariances are estimated."""
 
+    names: tuple[str, ...]
     member: NDArray[np.intp]
-    n: int
     pooled: bool
     shrink: bool
     dimensions: int
+
+    @property
+    def n(self) -> int:
+        return len(self.names)
 
 
 def distances(
@@ -96,20 +101,14 @@ def distances(
     DistanceError
         If there are fewer than two emotions, or too few clips for a covariance that can be inverted.
     """
-    names, groups = _groups(x, labels, (covariance, shrink, dimensions))
-    means, spreads = _checked(x, names, groups)
-    try:
-        between = _between(means, spreads, groups)
-        to_emotion = _to_emotion(x, means, spreads, groups)
-    except np.linalg.LinAlgError:
-        raise DistanceError(
-            f"{len(x)} clips of {groups.dimensions} values: some values follow from others, so that no distance is"
-            " defined; shrink the covariance, or measure in the map"
-        ) from None
+    groups = _groups(x, labels, (covariance, shrink, dimensions))
+    means, spreads = _checked(x, groups)
+    to_emotion = _to_emotion(x, means, spreads, groups)  # first: it names the one emotion that lacks clips
+    between = _between(means, spreads, groups)
     counts = np.bincount(groups.member, minlength=groups.n)
     counts = np.full(groups.n, len(x)) if groups.pooled else counts
     intensity = np.array([spread.intensity for spread in spreads])
-    return Distances(names, between, to_emotion, intensity, counts, groups.dimensions)
+    return Distances(groups.names, between, to_emotion, intensity, counts, groups.dimensions)
 
 
 @dataclass(frozen=True)
@@ -144,34 +143,34 @@ def resampled(
     So the interval holds the distances which, with the noise of the draws added, give what was measured in all but
     2.5 % of draws on either side (inversion of a bootstrap test, Davison & Hinkley 1997, section 5.5). A distance above
     its interval was raised by noise. Where clips are fewer than the square of the dimensions (`Distances.enough`) the
-    intervals are too narrow: the covariance was fitted to the same clips. ``progress`` gets the pairs of emotions done,
-    and how many there are.
+    intervals are too narrow: the covariance was fitted to the same clips. Clips of unknown speakers count in the
+    covariance and in what was measured, but are in no draw. ``progress`` gets the pairs of emotions done, and how many
+    there are.
 
     Raises
     ------
     DistanceError
-        If there are fewer than two speakers, or as in `distances`.
+        If fewer than two speakers are known, or as in `distances`.
     """
-    names, groups = _groups(x, labels, (covariance, shrink, dimensions))
-    people, voice = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-    if len(voice) != len(x) or len(people) < 2:
-        raise DistanceError(f"{len(people)} speakers of {len(voice)} clips: resampling needs two or more, one per clip")
-    means, spreads = _checked(x, names, groups)
-    even = np.full(len(people), 1 / len(people))
-    drawn = np.random.default_rng(seed).multinomial(len(people), even, size=n_resamples)
-    cell = groups.member * len(people) + voice
-    n_cells = groups.n * len(people)
-    counts = np.bincount(cell, minlength=n_cells).reshape(groups.n, -1)
-    sums = np.zeros((n_cells, x.shape[1]))
-    np.add.at(sums, cell, x - means[groups.member])  # around the mean: draws are steps from what was measured
-    sums = sums.reshape(groups.n, len(people), -1)
+    groups = _groups(x, labels, (covariance, shrink, dimensions))
+    voices = np.asarray(speakers, dtype=np.str_)
+    known = resample.known(voices)
+    people, voice = np.unique(voices[known], return_inverse=True)
+    if len(voices) != len(x) or len(people) < 2:
+        raise DistanceError(
+            f"{len(people)} known speakers of {len(voices)} clips: resampling needs two or more, one per clip"
+        )
+    means, spreads = _checked(x, groups)
+    drawn = resample.draw(len(people), n_resamples, seed)
+    cell = groups.member[known] * len(people) + voice
+    counts, sums = resample.deviations((x - means[groups.member])[known], cell, (groups.n, len(people)))
     totals = drawn @ counts.T
     share = drawn[:, None, :] / np.where(totals > 0, totals, np.nan)[:, :, None]  # of a speaker in a mean, (R, E, S)
     out = Resampled(*(np.zeros((groups.n, groups.n)) for _ in range(3)))
-    metric = Metric(spreads[0]) if groups.pooled else None
+    metric = _metric(spreads[0], range(groups.n), groups) if groups.pooled else None
     pairs = list(combinations(range(groups.n), 2))
     for done, (a, b) in enumerate(pairs, start=1):
-        under = metric or Metric(covariances.mean_of(spreads[a], spreads[b]))
+        under = metric or _metric(covariances.mean_of(spreads[a], spreads[b]), (a, b), groups)
         products = under.products(np.concatenate([(means[a] - means[b])[None], sums[a], sums[b]]))
         steps = np.concatenate([share[:, a], -share[:, b]], axis=1)
         steps = steps[np.isfinite(steps).all(axis=1)]
@@ -218,7 +217,7 @@ def outlying(distances: Distances, labels: Sequence[str] | NDArray[np.str_], *, 
 
 def _groups(
     x: NDArray[np.float64], labels: Sequence[str] | NDArray[np.str_], options: tuple[Covariance, bool, int | None]
-) -> tuple[tuple[str, ...], _Groups]:
+) -> _Groups:
     if x.ndim != 2 or len(x) != len(labels):
         raise DistanceError(f"positions of shape {x.shape} and {len(labels)} labels: expected one row for each label")
     names = in_order(labels)
@@ -226,12 +225,10 @@ def _groups(
         raise DistanceError(f"distances between emotions need two or more, found {', '.join(names) or 'none'}")
     member = np.array([names.index(str(label)) for label in labels])
     pooled, shrink, dimensions = options[0] == "pooled", options[1], options[2] or x.shape[1]
-    return names, _Groups(member, len(names), pooled, shrink, dimensions)
+    return _Groups(names, member, pooled, shrink, dimensions)
 
 
-def _checked(
-    x: NDArray[np.float64], names: tuple[str, ...], groups: _Groups
-) -> tuple[NDArray[np.float64], list[Spread]]:
+def _checked(x: NDArray[np.float64], groups: _Groups) -> tuple[NDArray[np.float64], list[Spread]]:
     """Return means and covariances of all clips, or say what is missing."""
     means, spreads = _spreads(x, groups)
     known = [spread for spread in spreads if spread is not None]
@@ -240,8 +237,9 @@ def _checked(
     count, of = len(x), ""
     if not groups.pooled:
         first = spreads.index(None)
-        count, of = int(np.bincount(groups.member)[first]), f" of {names[first]}"
-    needed = (1 if groups.shrink else groups.dimensions) + (groups.n if groups.pooled else 1)
+        count, of = int(np.bincount(groups.member)[first]), f" of {groups.names[first]}"
+    freedom = covariances.LEAST_FREEDOM if groups.shrink else groups.dimensions
+    needed = freedom + (groups.n if groups.pooled else 1)
     advice = "choose more clips" if groups.pooled else "pool the covariances"
     if not groups.shrink:
         advice = "shrink it (Ledoit-Wolf), or measure in the map, which has fewer dimensions"
@@ -262,12 +260,28 @@ def _spreads(x: NDArray[np.float64], groups: _Groups) -> tuple[NDArray[np.float6
     return means, [covariances.estimate(part, n_means=1, **how) for part in parts]
 
 
+def _metric(spread: Spread, emotions: Sequence[int], groups: _Groups) -> Metric:
+    """Return the metric of a covariance of the clips of these emotions, or say what would help."""
+    try:
+        return Metric(spread)
+    except np.linalg.LinAlgError:
+        count = int(np.isin(groups.member, emotions).sum())
+        of = "" if groups.pooled else f" of {' and '.join(groups.names[k] for k in emotions)}"
+        advice = "choose more clips, or measure in the map" if groups.pooled else "pool the covariances"
+        if not groups.shrink:
+            advice = "shrink the covariance, or measure in the map"
+        raise DistanceError(
+            f"{count} clips{of} with {groups.dimensions} values each: some values follow from others, so that no"
+            f" distance is defined; {advice}"
+        ) from None
+
+
 def _between(means: NDArray[np.float64], spreads: Sequence[Spread], groups: _Groups) -> NDArray[np.float64]:
     if groups.pooled:
-        return np.sqrt(Metric(spreads[0]).squared(means, means))
+        return np.sqrt(_metric(spreads[0], range(groups.n), groups).squared(means, means))
     found = np.zeros((len(means), len(means)))
     for a, b in combinations(range(len(means)), 2):
-        metric = Metric(covariances.mean_of(spreads[a], spreads[b]))
+        metric = _metric(covariances.mean_of(spreads[a], spreads[b]), (a, b), groups)
         found[a, b] = found[b, a] = np.sqrt(metric.squared(means[a : a + 1], means[b : b + 1])).item()
     return found
 
@@ -276,6 +290,6 @@ def _to_emotion(
     x: NDArray[np.float64], means: NDArray[np.float64], spreads: Sequence[Spread], groups: _Groups
 ) -> NDArray[np.float64]:
     if groups.pooled:
-        return np.sqrt(Metric(spreads[0]).squared(x, means))
-    columns = [Metric(spread).squared(x, mean[None]) for spread, mean in zip(spreads, means, strict=True)]
-    return np.sqrt(np.concatenate(columns, axis=1))
+        return np.sqrt(_metric(spreads[0], range(groups.n), groups).squared(x, means))
+    each = [_metric(spread, (k,), groups).squared(x, means[k : k + 1]) for k, spread in enumerate(spreads)]
+    return np.sqrt(np.concatenate(each, axis=1))

@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_core.errors import SerError
+from ser_core.geometry import resample
 from ser_core.geometry.russell import coordinates
 
 Measure = Callable[..., float]
 """`ccc` or `r2`: truth, predicted, and the keyword ``weights``, one a clip."""
 N_RESAMPLES: Final = 1000
+LEAST_EMOTIONS: Final = 3
+"""Points that can be turned onto others at all: two always can, and perfectly so."""
 ROUNDING: Final = 1e-24
 """A variance below this share of the mean square is what rounding leaves of a constant."""
 
@@ -28,36 +31,40 @@ class AffectError(SerError, ValueError):
 class Placement:
     """Where clips belong and where a map put them that had not seen them: both (n_clips, 2), the truth NaN if unknown.
 
-    ``shared_speakers`` says whether the map knew the voices.
+    ``shared_speakers`` says whether the map knew the voices, None if that is not known.
     """
 
     truth: NDArray[np.float64]
     placed: NDArray[np.float64]
     speakers: NDArray[np.str_]
-    shared_speakers: bool
+    shared_speakers: bool | None
 
     def score(self, axis: int, measure: Measure) -> float:
-        """Return `ccc` or `r2` over the clips with a truth; axis 0 is valence, 1 arousal."""
+        """Return `ccc` or `r2` over the clips with a truth, NaN if none has; axis 0 is valence, 1 arousal."""
         known = np.isfinite(self.truth[:, axis])
-        return measure(self.truth[known, axis], self.placed[known, axis])
+        return measure(self.truth[known, axis], self.placed[known, axis]) if known.any() else float("nan")
 
     def interval(self, axis: int, measure: Measure, *, seed: int) -> tuple[float, float] | None:
-        """Return the 95 % interval of a score, resampling speakers (1,000 times, percentiles); None for one speaker."""
-        known = np.isfinite(self.truth[:, axis])
+        """Return the 95 % interval of a score, resampling speakers (1,000 times, percentiles).
+
+        Clips of unknown speakers take no part. None for fewer than two speakers.
+        """
+        known = np.isfinite(self.truth[:, axis]) & resample.known(self.speakers)
         truth, placed = self.truth[known, axis], self.placed[known, axis]
         names, member = np.unique(self.speakers[known], return_inverse=True)
         if len(names) < 2:
             return None
-        drawn = _draw(len(names), N_RESAMPLES, seed)
-        return _percentiles(np.array([measure(truth, placed, weights=row[member]) for row in drawn]))
+        drawn = resample.draw(len(names), N_RESAMPLES, seed)
+        return _interval(np.array([measure(truth, placed, weights=row[member]) for row in drawn]))
 
 
 @dataclass(frozen=True)
 class Turn:
     """How far placed emotion centroids are turned from Russell's: degrees counter-clockwise, -180 to 180.
 
-    ``angle_95`` surrounds the angle (so it may leave that range); None for one speaker. ``residual`` is the share (0-1)
-    of the centroids' variance that is left after turning and scaling Russell's onto them.
+    ``angle_95`` surrounds the angle (so it may leave that range); None for fewer than two speakers, of whom unknown
+    ones are none. ``residual`` is the share (0-1) of the centroids' variance that is left after turning and scaling
+    Russell's onto them.
     """
 
     angle: float
@@ -99,8 +106,8 @@ def r2(
 
 def turned(
     placed: NDArray[np.float64],
-    labels: Sequence[str],
-    speakers: Sequence[str],
+    labels: Sequence[str] | NDArray[np.str_],
+    speakers: Sequence[str] | NDArray[np.str_],
     *,
     seed: int,
     n_resamples: int = N_RESAMPLES,
@@ -108,7 +115,8 @@ def turned(
     """Turn Russell's emotions onto the centroids of placed clips, both centred, without mirroring, and say how far.
 
     Orthogonal Procrustes in the plane, written in complex numbers. Every emotion with a place on Russell's circle
-    counts the same; in a resample, those that it has clips of.
+    counts the same; in a resample, those that it has clips of,
+    three or more.
 
     Parameters
     ----------
@@ -122,38 +130,28 @@ def turned(
     Raises
     ------
     AffectError
-        If fewer than two emotions have a place on Russell's circle, or all their centroids coincide.
+        If fewer than three emotions have a place on Russell's circle, or all their centroids coincide.
     """
     words = np.asarray(labels, dtype=np.str_)
     there = {name: spot for name in np.unique(words) if (spot := coordinates(name)) is not None}
-    if len(there) < 2:
+    if len(there) < LEAST_EMOTIONS:
         raise AffectError(
-            f"{len(there)} emotions with a place on Russell's circle ({', '.join(there) or 'none'}): a turn needs two"
+            f"{len(there)} emotions with a place on Russell's circle ({', '.join(there) or 'none'}): a turn needs three"
         )
     names = list(there)
     russell = np.array([complex(*there[name]) for name in names])
     use = np.isin(words, names)
-    counts, sums = _totals(placed[use], np.searchsorted(names, words[use]), np.asarray(speakers, dtype=np.str_)[use])
+    member, voices = np.searchsorted(names, words[use]), np.asarray(speakers, dtype=np.str_)[use]
+    counts, sums, known = resample.totals(placed[use, 0] + 1j * placed[use, 1], member, voices, n_emotions=len(names))
     angles, left = _turns(np.ones((1, len(counts)), np.int64), counts, sums, russell)
     if np.isnan(left[0]):
         raise AffectError(f"the centroids of {', '.join(names)} coincide: they are turned nowhere")
     interval = None
-    if len(counts) > 1:
-        drawn, _ = _turns(_draw(len(counts), n_resamples, seed), counts, sums, russell)
+    if known.sum() > 1:
+        drawn, _ = _turns(resample.draw(known.sum(), n_resamples, seed), counts[known], sums[known], russell)
         away = np.mod(drawn - angles[0] + 180.0, 360.0) - 180.0  # the short way round from the angle itself
-        interval = _percentiles(angles[0] + away)
+        interval = _interval(angles[0] + away)
     return Turn(float(angles[0]), interval, float(left[0]))
-
-
-def _totals(
-    placed: NDArray[np.float64], emotion: NDArray[np.intp], speakers: NDArray[np.str_]
-) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
-    """Count and add up the clips of each speaker and emotion, shape (n_speakers, n_emotions)."""
-    voices, speaker = np.unique(speakers, return_inverse=True)
-    shape = len(voices), int(emotion.max()) + 1
-    cell, n_cells = speaker * shape[1] + emotion, shape[0] * shape[1]
-    x, y = (np.bincount(cell, weights=axis, minlength=n_cells) for axis in placed.T)
-    return np.bincount(cell, minlength=n_cells).reshape(shape), (x + 1j * y).reshape(shape)
 
 
 def _turns(
@@ -169,19 +167,11 @@ def _turns(
     means, goals = (np.where(there, z - z.sum(axis=1, keepdims=True) / k, 0) for z in (means, goals))
     product = (means * goals.conj()).sum(axis=1)
     ours, theirs = (np.square(np.abs(z)).sum(axis=1) for z in (means, goals))
-    size = np.where((ours > least) & (theirs > 0), ours * theirs, np.nan)
-    return np.degrees(np.angle(product)) + 0 * size, 1 - np.square(np.abs(product)) / size
+    told = (there.sum(axis=1) >= LEAST_EMOTIONS) & (ours > least) & (theirs > 0)
+    size = np.where(told, ours * theirs, np.nan)
+    return np.degrees(np.angle(product)) + 0 * size, np.maximum(1 - np.square(np.abs(product)) / size, 0)
 
 
-def _draw(n_speakers: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
-    """How often each speaker is drawn, shape (n_resamples, n_speakers)."""
-    return np.random.default_rng(seed).multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=n_resamples)
-
-
-def _percentiles(values: NDArray[np.float64]) -> tuple[float, float] | None:
+def _interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
     """Return the 95 % interval of resampled values, leaving out those that could not be told; None if none could."""
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return None
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
+    return None if np.isnan(values).all() else resample.percentiles(values)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_core.errors import SerError
+from ser_core.geometry import resample
 from ser_core.geometry.density import in_order
 
 BLOCK: Final = 100
@@ -24,7 +25,7 @@ class Share:
 
     ``alone``: R squared of the factor by itself; ``adjusted``: the same less what ``n_levels`` random groups would
     explain, and so below 0 at times; ``unique``: what is lost when it is taken from the model of all factors. The
-    intervals are 95 %, by resampling speakers; None with one speaker.
+    intervals are 95 %, by resampling speakers; None with fewer than two known ones.
     """
 
     factor: str
@@ -96,7 +97,10 @@ def shares(
     factors
         Name of each factor and its level for every clip, two levels or more.
     speakers
-        The speaker of each clip, for the intervals (percentiles of a cluster bootstrap).
+        The speaker of each clip, for the intervals: basic ones, of a bootstrap that draws whole speakers (Davison &
+        Hinkley 1997, *Bootstrap Methods and their Application*, sections 2.4 and 3.8). Clips of unknown speakers are
+        measured, but not drawn. As a factor, too, they cost no more the more there are; another factor of L levels
+        takes L squared numbers for each speaker.
 
     Raises
     ------
@@ -105,25 +109,17 @@ def shares(
     """
     people, voice = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
     coded = {name: np.unique(np.asarray(levels, dtype=str), return_inverse=True)[1] for name, levels in factors.items()}
-    for name, codes in {**coded, "speakers": voice}.items():
-        if len(codes) != len(x):
-            raise SeparationError(f"{name}: {len(codes)} values for {len(x)} clips: expected one for each")
-    counts = {name: int(codes.max()) + 1 for name, codes in coded.items()}
-    for name, count in counts.items():
-        if not 1 < count < len(x):
-            raise SeparationError(
-                f"{name} has {count} level(s) in {len(x)} clips: expected two or more, and fewer than clips"
-            )
+    counts = _counts(coded, voice, len(x))
     centred = x - x.mean(axis=0)
     if not centred.any():
         raise SeparationError(f"all {len(x)} clips have one and the same position: there is no variance to divide")
     model = _model(centred, coded, voice)
-    alone, unique = (part[0] for part in model.measure(np.ones((1, len(people)), np.int64), exact=True))
+    alone, unique = (part[0] for part in model.measure(np.ones((1, len(people))), exact=True))
     alone_95: list[tuple[float, float] | None] = [None] * len(coded)
     unique_95 = alone_95
-    if len(people) > 1:
-        draws = model.resampled(seed, n_resamples)
-        alone_95, unique_95 = (_basic(one, part) for one, part in zip((alone, unique), draws, strict=True))
+    known = resample.known(people)
+    if known.sum() > 1:
+        alone_95, unique_95 = model.intervals((alone, unique), known, seed=seed, n_resamples=n_resamples)
     return tuple(
         Share(
             name,
@@ -139,69 +135,136 @@ def shares(
 
 
 @dataclass(frozen=True)
-class _Model:
-    """Cross products per speaker, S of them, for P indicators: all that the shares depend on.
+class _Products:
+    """Cross products of P indicators, per speaker of S.
 
-    ``pairs`` (S, P, P) indicator by indicator, ``sums`` (S, P, d) indicator by position, ``squares`` (S,) the squared
-    lengths of positions; ``factor`` (P,) the factor that an indicator belongs to.
+    ``pairs`` (S, P, P) are those with each other, ``sums`` (S, P, d) those with positions.
     """
 
     pairs: NDArray[np.float64]
     sums: NDArray[np.float64]
-    squares: NDArray[np.float64]
-    factor: NDArray[np.intp]
 
-    def measure(self, times: NDArray[np.int64], *, exact: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the shares alone and unique, both (R, factors), with speakers taken ``times`` (R, S)."""
-        pairs = np.tensordot(times, self.pairs, 1)
-        sums = np.tensordot(times, self.sums, 1)
-        products = sums @ sums.transpose(0, 2, 1)
-        n_clips, first = np.trace(pairs, axis1=1, axis2=2) / (self.factor[-1] + 1), self.factor == 0
-        mean = products[:, first][:, :, first].sum(axis=(1, 2)) / n_clips  # the mean's share of the squared lengths
+    def explained(
+        self, times: NDArray[np.float64], kept: NDArray[np.bool_], n_clips: NDArray[np.float64], *, exact: bool
+    ) -> NDArray[np.float64]:
+        """Return the squared lengths (R,) that the ``kept`` indicators explain, with speakers taken ``times`` (R, S).
+
+        ``n_clips`` (R,) is what that makes.
+        """
+        if not kept.any():
+            return np.zeros(len(times))
+        a = np.tensordot(times, self.pairs[:, kept][:, :, kept], 1)
+        sums = np.tensordot(times, self.sums[:, kept], 1)
+        b = sums @ sums.transpose(0, 2, 1)
+        if exact:
+            solved = np.linalg.pinv(a, rcond=1e-10, hermitian=True) @ b
+        else:  # indicators depend on each other: a ridge far below what matters picks one of the solutions
+            solved = np.linalg.solve(a + 1e-9 * n_clips[:, None, None] * np.eye(len(a[0])), b)
+        return np.trace(solved, axis1=1, axis2=2)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Sums per speaker, S of them: all that the shares depend on.
+
+    ``sizes`` (S,) counts clips, ``sums`` (S, d) adds up positions, ``squares`` (S,) their squared lengths.
+    ``is_speaker`` (F,) says which factors are the speakers themselves. They have no indicators, of which there would be
+    S; where they are in a model, the other factors count ``within`` speakers, their indicators less each speaker's mean
+    (Frisch & Waugh 1933, Econometrica 1: 387-401). Resampling takes whole speakers, so that these means stay.
+    ``factor`` (P,) is what an indicator belongs to, ``moves`` (P,) whether its factor differs within a speaker.
+    """
+
+    sizes: NDArray[np.int64]
+    sums: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    plain: _Products
+    within: _Products
+    is_speaker: NDArray[np.bool_]
+    factor: NDArray[np.intp]
+    moves: NDArray[np.bool_]
+
+    def measure(self, times: NDArray[np.float64], *, exact: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the shares alone and unique, both (R, F), with speakers taken ``times`` (R, S)."""
+        n_clips = times @ self.sizes
+        mean = np.square(times @ self.sums).sum(axis=1) / n_clips  # the mean's share of the squared lengths
         total = times @ self.squares - mean
+        speakers = times @ (np.square(self.sums).sum(axis=1) / self.sizes)
 
         def explained(kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-            if not kept.any():
+            columns = kept[self.factor]
+            if (kept & self.is_speaker).any():
+                found = speakers + self.within.explained(times, columns & self.moves, n_clips, exact=exact)
+            elif kept.any():
+                found = self.plain.explained(times, columns, n_clips, exact=exact)
+            else:
                 return np.zeros(len(times))
-            a, b = pairs[:, kept][:, :, kept], products[:, kept][:, :, kept]
-            if exact:
-                solved = np.linalg.pinv(a, rcond=1e-10, hermitian=True) @ b
-            else:  # indicators depend on each other: a ridge far below what matters picks one of the solutions
-                solved = np.linalg.solve(a + 1e-9 * n_clips[:, None, None] * np.eye(len(a[0])), b)
-            return (np.trace(solved, axis1=1, axis2=2) - mean) / np.where(total > 0, total, np.nan)
+            return (found - mean) / np.where(total > 0, total, np.nan)
 
-        each = range(self.factor[-1] + 1)
-        everything = explained(self.factor >= 0)
-        alone = np.stack([explained(self.factor == one) for one in each], axis=1)
-        unique = np.stack([everything - explained(self.factor != one) for one in each], axis=1)
+        each = np.eye(len(self.is_speaker), dtype=bool)
+        everything = explained(np.full(len(each), fill_value=True))
+        alone = np.stack([explained(one) for one in each], axis=1)
+        unique = np.stack([everything - explained(~one) for one in each], axis=1)
         return np.clip(alone, 0, 1), np.clip(unique, 0, 1)
 
-    def resampled(self, seed: int, n_resamples: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the shares alone and unique, both (R, factors), of speakers drawn with replacement."""
-        n_people = len(self.squares)
-        even = np.full(n_people, 1 / n_people)
-        drawn = np.random.default_rng(seed).multinomial(n_people, even, size=n_resamples)
-        blocks = [self.measure(drawn[start : start + BLOCK], exact=False) for start in range(0, n_resamples, BLOCK)]
-        alone, unique = (np.concatenate(part) for part in zip(*blocks, strict=True))
-        return alone, unique
+    def intervals(
+        self, shares: Sequence[NDArray[np.float64]], known: NDArray[np.bool_], *, seed: int, n_resamples: int
+    ) -> list[list[tuple[float, float] | None]]:
+        """Return the basic bootstrap intervals of the shares alone and unique, drawing the ``known`` (S,) speakers.
+
+        A share is the larger the fewer clips it comes from, which these intervals take off.
+        """
+        times = np.zeros((n_resamples, len(known)))
+        times[:, known] = resample.draw(int(known.sum()), n_resamples, seed)
+        blocks = [self.measure(times[start : start + BLOCK], exact=False) for start in range(0, n_resamples, BLOCK)]
+        centres = self.measure(known[None].astype(float), exact=True)
+        out: list[list[tuple[float, float] | None]] = []
+        for share, (centre,), draws in zip(shares, centres, zip(*blocks, strict=True), strict=True):
+            low, high = share + centre - np.nanpercentile(np.concatenate(draws), [97.5, 2.5], axis=0)
+            out.append([(float(a), float(b)) for a, b in np.clip([low, high], 0, 1).T])
+        return out
 
 
-def _basic(shares: NDArray[np.float64], draws: NDArray[np.float64]) -> list[tuple[float, float] | None]:
-    """Return basic bootstrap intervals: a share is the larger the fewer clips it comes from, which these take off."""
-    low, high = 2 * shares - np.nanpercentile(draws, [97.5, 2.5], axis=0)
-    return [(float(a), float(b)) for a, b in np.clip([low, high], 0, 1).T]
+def _counts(coded: Mapping[str, NDArray[np.intp]], voice: NDArray[np.intp], n_clips: int) -> dict[str, int]:
+    """Return the number of levels of each factor."""
+    for name, codes in {**coded, "speakers": voice}.items():
+        if len(codes) != n_clips:
+            raise SeparationError(f"{name}: {len(codes)} values for {n_clips} clips: expected one for each")
+    counts = {name: int(codes.max()) + 1 for name, codes in coded.items()}
+    for name, count in counts.items():
+        if not 1 < count < n_clips:
+            raise SeparationError(
+                f"{name} has {count} level(s) in {n_clips} clips: expected two or more, and fewer than clips"
+            )
+    return counts
 
 
 def _model(x: NDArray[np.float64], coded: Mapping[str, NDArray[np.intp]], voice: NDArray[np.intp]) -> _Model:
-    one_hot = [np.eye(int(codes.max()) + 1)[codes] for codes in coded.values()]
+    n_people = int(voice.max()) + 1
+    n_levels = [int(codes.max()) + 1 for codes in coded.values()]
+    n_cells = [len(np.unique(codes * n_people + voice)) for codes in coded.values()]  # level and speaker together
+    is_speaker = np.array([cells == levels == n_people for cells, levels in zip(n_cells, n_levels, strict=True)])
+    none = np.empty((len(x), 0))
+    one_hot = [
+        none if own else np.eye(n)[codes] for codes, n, own in zip(coded.values(), n_levels, is_speaker, strict=True)
+    ]
+    factor = np.repeat(np.arange(len(coded)), [part.shape[1] for part in one_hot])
     design = np.concatenate(one_hot, axis=1)
-    factor = np.repeat(np.arange(len(one_hot)), [part.shape[1] for part in one_hot])
-    rows = [voice == person for person in range(int(voice.max()) + 1)]
+    order = np.argsort(voice, kind="stable")
+    sizes = np.bincount(voice)
+    edges = np.cumsum(sizes)[:-1]
+    parts = list(zip(np.split(design[order], edges), np.split(x[order], edges), strict=True))
+    pairs, sums = np.stack([a.T @ a for a, _ in parts]), np.stack([a.T @ b for a, b in parts])
+    levels, places = (np.stack([part[k].sum(axis=0) for part in parts]) for k in (0, 1))
+    means = levels / sizes[:, None]
     return _Model(
-        np.stack([design[own].T @ design[own] for own in rows]),
-        np.stack([design[own].T @ x[own] for own in rows]),
-        np.array([np.square(x[own]).sum() for own in rows]),
+        sizes,
+        places,
+        np.array([np.square(b).sum() for _, b in parts]),
+        _Products(pairs, sums),
+        _Products(pairs - means[:, :, None] * levels[:, None], sums - means[:, :, None] * places[:, None]),
+        is_speaker,
         factor,
+        np.array(n_cells)[factor] > n_people,
     )
 
 

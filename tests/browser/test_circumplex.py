@@ -29,13 +29,15 @@ LOWEST = (  # the toolbar lies over the upper right corner
     ".find(([, x, y]) => { const {xaxis, yaxis} = plot._fullLayout;"
     " return x > xaxis.range[0] && x < xaxis.range[1] && y > yaxis.range[0] })"
 )
-RING = "plot => plot._fullData.find(trace => trace.meta === 'in hand').x.length"
+IDLE = "[data-testid='stApp'][data-test-script-state='notRunning']"
+RING = "plot => plot._fullData.find(trace => trace.meta === 'in hand')?.x.length"
 
 
 def opened(page: Page, url: str, plot: str) -> None:
     page.goto(url)
     page.wait_for_selector(f"{plot} .main-svg")
-    page.wait_for_timeout(800)
+    page.wait_for_selector(IDLE)
+    page.wait_for_timeout(300)
 
 
 def test_the_circle_is_turned_by_hand_and_the_link_remembers(page, dashboard):
@@ -52,13 +54,12 @@ def test_the_circle_is_turned_by_hand_and_the_link_remembers(page, dashboard):
         turned += step
         handle.press(key)
         page.wait_for_function("turn => location.search.includes('turn=' + turn)", arg=turned)
-        page.wait_for_timeout(500)
-    page.wait_for_timeout(1000)
+        page.wait_for_timeout(150)
+        page.wait_for_selector(IDLE)
+    page.wait_for_timeout(500)
     now = page.eval_on_selector(RINGS, MIDDLES)
     assert max(np.abs(np.subtract(now[name], fitted[name])).max() for name in now) > 0.02
-    page.goto(page.url)
-    page.wait_for_selector(f"{RINGS} .main-svg")
-    page.wait_for_timeout(800)
+    opened(page, page.url, RINGS)
     again = page.eval_on_selector(RINGS, MIDDLES)
     assert all(again[name] == pytest.approx(now[name]) for name in now)
 
@@ -78,8 +79,7 @@ def test_a_clip_clicked_on_the_plane_is_heard(page, dashboard):
     source = page.eval_on_selector("[class*='st-key-sound_'] audio", "audio => audio.src")
     samples, _ = soundfile.read(io.BytesIO(page.request.get(source).body()), dtype="float32")
     assert np.abs(samples - audio.read(located.root / found.clips["file"][row])).max() <= 1 / 32768
-    page.wait_for_timeout(800)
-    assert page.eval_on_selector(PLANE, RING) == 1
+    page.wait_for_function(f"() => ({RING})(document.querySelector('{PLANE}')) === 1")
     main = page.query_selector(".stMain")
     assert main.evaluate("node => node.scrollWidth <= node.clientWidth")
 

@@ -30,13 +30,21 @@ RING = (
 )
 ATTACHED = "() => Object.values(window.serAtlasCharts ?? {}).some(chart => chart.plot?.isConnected)"
 STEP_PX = 9
+IDLE = "[data-testid='stApp'][data-test-script-state='notRunning']"
 
 
 def opened(page: Page, url: str) -> None:
     page.goto(url)
     page.wait_for_selector(f"{PLOT} .main-svg")
     page.wait_for_function(ATTACHED)
-    page.wait_for_timeout(500)
+    settled(page)
+
+
+def settled(page: Page) -> None:
+    """Wait until the page was drawn, and the picture after it."""
+    page.wait_for_timeout(150)
+    page.wait_for_selector(IDLE)
+    page.wait_for_timeout(150)
 
 
 def point_at_a_clip(page: Page) -> str:
@@ -71,7 +79,7 @@ def turn(page: Page) -> None:
     page.wait_for_timeout(200)
     page.mouse.up()
     page.wait_for_function("() => location.search.includes('camera=')")
-    page.wait_for_timeout(800)
+    settled(page)
 
 
 def choose_colour(page: Page, word: str) -> None:
@@ -79,7 +87,7 @@ def choose_colour(page: Page, word: str) -> None:
     page.get_by_role("option", name=word, exact=True).click()
     page.wait_for_function("word => location.search.includes('colour=' + word)", arg=word)
     page.wait_for_function(ATTACHED)
-    page.wait_for_timeout(800)
+    settled(page)
 
 
 def link(page: Page) -> dict[str, str]:
@@ -109,19 +117,15 @@ def samples_of(dashboard, digest: str) -> tuple[str, np.ndarray]:
     return file, audio.read(catalogue.get(Cache(dashboard.cache), "tones").root / file)
 
 
-def test_a_clicked_point_is_the_clip_that_plays(page, dashboard):
-    opened(page, dashboard.url)
-    said = point_at_a_clip(page)
-    digest = click_here(page)
-    file, samples = samples_of(dashboard, digest)
-    assert said.endswith(file)
-    assert np.abs(heard(page) - samples).max() <= 1 / 32768
-    page.wait_for_function("() => document.querySelector(\"[class*='st-key-sound_'] audio\").currentTime > 0")
-    assert page.eval_on_selector(PLOT, RING)[0] is not None
+def fits(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    main = page.query_selector(".stMain")
+    assert main.evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
-def test_turning_is_no_click(page, dashboard):
+def test_turning_is_no_click_and_a_clicked_point_is_the_clip_that_plays(page, dashboard):
     opened(page, dashboard.url)
+    fits(page)
     before = camera(page)
     point_at_a_clip(page)
     page.mouse.down()
@@ -140,9 +144,17 @@ def test_turning_is_no_click(page, dashboard):
     page.mouse.up()
     page.wait_for_timeout(1500)
     assert "clip" not in link(page)
+    said = point_at_a_clip(page)
+    digest = click_here(page)
+    file, samples = samples_of(dashboard, digest)
+    assert said.endswith(file)
+    assert np.abs(heard(page) - samples).max() <= 1 / 32768
+    page.wait_for_function("() => document.querySelector(\"[class*='st-key-sound_'] audio\").currentTime > 0")
+    assert page.eval_on_selector(PLOT, RING)[0] is not None
+    fits(page)
 
 
-def test_the_camera_stays_through_click_and_recolouring(page, dashboard):
+def test_the_camera_stays_through_click_and_recolouring_and_the_link_restores_it_all(page, browser: Browser, dashboard):
     opened(page, dashboard.url)
     usual = camera(page)
     turn(page)
@@ -151,24 +163,14 @@ def test_the_camera_stays_through_click_and_recolouring(page, dashboard):
     point_at_a_clip(page)
     digest = click_here(page)
     assert camera(page) == pytest.approx(turned, abs=1e-3)
-    for colour in ("speaker", "valence", "emotion"):
+    for colour in ("valence", "emotion", "speaker"):
         choose_colour(page, colour)
         assert camera(page) == pytest.approx(turned, abs=2e-3)
         assert link(page)["clip"] == digest
         assert page.eval_on_selector(PLOT, RING)[0] is not None
-
-
-def test_the_link_restores_the_view(page, browser: Browser, dashboard):
-    opened(page, dashboard.url)
-    turn(page)
-    choose_colour(page, "speaker")
-    point_at_a_clip(page)
-    digest = click_here(page)
-    page.wait_for_timeout(1000)
     was = camera(page)
     other = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
     opened(other, page.url)
-    other.wait_for_timeout(800)
     assert camera(other) == pytest.approx(was, abs=2e-3)
     assert link(other) == link(page)
     assert other.eval_on_selector(PLOT, "plot => plot.data[0].name") == "ada"
@@ -189,7 +191,8 @@ def test_a_neighbour_is_jumped_to_and_heard(page, dashboard):
     x = (x - x.mean(0)) / x.std(0)
     nearest = int(((x - x[3]) ** 2).sum(1).argsort()[1])
     assert found.digests[nearest].startswith(link(page)["clip"])
-    page.wait_for_timeout(500)
+    page.wait_for_selector("[class*='st-key-sound_'] audio")
+    settled(page)
     assert np.abs(heard(page) - samples_of(dashboard, link(page)["clip"])[1]).max() <= 1 / 32768
 
 
@@ -227,10 +230,3 @@ def test_what_the_legend_hides_stays_hidden(page, dashboard):
     choose_colour(page, "emotion")
     assert page.eval_on_selector(PLOT, hidden) == [name]
     page.get_by_text("Clips (40 of 60)").wait_for()
-
-
-def test_nothing_is_wider_than_the_page(page, dashboard):
-    opened(page, dashboard.url)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    main = page.query_selector(".stMain")
-    assert main.evaluate("node => node.scrollWidth <= node.clientWidth")
