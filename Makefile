@@ -22,7 +22,7 @@ demo: install
 
 test: install lint
 	@echo "Running the tests (about five minutes) ..."
-	@$(BIN)/python -m pytest -q -rs --durations=8
+	@$(BIN)/python -m pytest -q -rs --durations=8 -n 2 --dist loadscope
 
 lint: install
 	@echo "Checking style, types and the direction of imports ..."

@@ -1,7 +1,7 @@
 """When a clip was recorded: what its corpus says, or its file name."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import pandas as pd
@@ -44,18 +44,20 @@ def clock(value: Any) -> Any:
     >>> clock("2026-03-29T08:15+02:00")
     Timestamp('2026-03-29 08:15:00')
     """
+    if pd.isna(value):
+        return pd.NaT
     if isinstance(value, str):
         value = value.strip()
-        if not value[:4].isdigit():  # pandas knows "now" and "today", which no recording says
-            raise ValueError(f"{value!r} is no time in ISO 8601")
-    stamp = pd.to_datetime(value, format="ISO8601")
-    return pd.NaT if pd.isna(stamp) else stamp.tz_localize(None)
+    # pandas knows "now" and "today", which no recording says, and takes a number for one, too
+    if not isinstance(value, date) and not (isinstance(value, str) and value[:4].isdigit()):
+        raise ValueError(f"{value!r} is no time in ISO 8601")
+    return pd.to_datetime(value, format="ISO8601").tz_localize(None)
 
 
 def _given(value: Any) -> Any:
     try:
         return clock(value)
-    except (ValueError, TypeError):
+    except ValueError:
         return pd.NaT
 
 

@@ -191,6 +191,39 @@ def test_arrays_come_back_and_damage_is_a_miss(cache: Cache) -> None:
     assert cache.verify() == [f"map {key(recipe)}: damaged"]
 
 
+def test_an_analysis_is_called_one_and_named_by_its_options(cache: Cache) -> None:
+    base = {"analysis": "mahalanobis", "version": 2, "encoder": "e", "stores": [], "clips": "abc", "n_clips": 2}
+    view = {"layer": 0, "scaling": "standard", "n_resamples": 1000}
+    full = {**base, **view, "method": None, "n_components": None, "seed": None, "space": "full", "shrink": True}
+    recipes = [
+        full | {"covariance": "pooled"},
+        full | {"covariance": "per-emotion", "shrink": False},
+        full | {"covariance": "pooled", "space": "map", "method": "pca", "n_components": 3, "seed": 0},
+        base | {"analysis": "affect", "layer": 1, "scaling": "centre", "method": "procrustes"},
+    ]
+    for recipe in recipes:
+        cache.store_arrays(recipe, {"x": np.zeros(2)})
+    entries = {entry.key: entry for entry in cache.ls()}
+    assert [entries[key(recipe)].name for recipe in recipes] == [
+        "e mahalanobis, layer 0, scaling standard, space full, shrink, covariance pooled",
+        "e mahalanobis, layer 0, scaling standard, space full, no shrink, covariance per-emotion",
+        (
+            "e mahalanobis, layer 0, scaling standard, method pca, n components 3, seed 0, space map, shrink, "
+            "covariance pooled"
+        ),
+        "e affect, layer 1, scaling centre, method procrustes",
+    ]
+    assert {entry.kind for entry in entries.values()} == {"analyses"}
+    names = [key(recipe) for recipe in recipes]
+    (cache.root / "maps" / f"{names[0]}.npz").write_bytes(b"rubbish")
+    (cache.root / "maps" / f"{names[1]}.json").write_text("{")
+    assert sorted(cache.verify()) == sorted([f"analysis {names[0]}: damaged", f"map or analysis {names[1]}: damaged"])
+    why = "damaged, or its embeddings are gone"
+    expected = [f"removed analysis {names[0]}: {why}", f"removed map or analysis {names[1]}: {why}"]
+    assert sorted(cache.sweep()) == sorted(expected)
+    assert cache.verify() == []
+
+
 def test_nothing_that_is_kept_can_hold_a_pickle(cache: Cache) -> None:
     recipe = {"encoder": "e", "n_clips": 2, "stores": []}
     cache.store_arrays(recipe, {"x": np.zeros(2)})

@@ -153,7 +153,7 @@ def test_ctrl_c_leaves_a_usable_cache(cache: Cache, tmp_path: Path) -> None:
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert "What was done is kept" in said
+    assert "Stopped. What was finished is kept." in said
     assert "Traceback" not in said
     assert cache.verify() == []
     assert n_kept <= sum(entry.n_clips for entry in cache.ls()) < 60

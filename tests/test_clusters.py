@@ -156,13 +156,53 @@ def test_emotions_of_few_clips_are_named_and_still_measured() -> None:
     assert summary(found, drawn, "diagonal")["left_out"] == []
 
 
-def test_gender_that_is_not_given_is_a_level_of_its_own() -> None:
+@pytest.mark.parametrize("nothing", [None, np.nan, "unknown"])
+def test_a_gender_that_is_known_for_some_clips_alone_is_left_out_and_said(nothing: Any) -> None:
     found, drawn = case()
-    found.clips["gender"] = found.clips["gender"].where(found.clips["speaker"] != "s0")
-    shares = {share["factor"]: share for share in summary(found, drawn)["variance"]}
-    assert shares["gender"]["n_levels"] == 3
-    found.clips["gender"] = None
-    assert "gender" not in {share["factor"] for share in summary(found, drawn)["variance"]}
+    assert summary(found, drawn)["factors_left_out"] == []
+    without = ~found.clips["speaker"].eq("s0").to_numpy(bool)
+    found.clips["gender"] = found.clips["gender"].astype(object).where(without, nothing)
+    out = summary(found, drawn)
+    assert [share["factor"] for share in out["variance"]] == ["emotion", "speaker"]
+    assert out["factors_left_out"] == [["gender", f"known for {without.sum()} of 34 clips"]]
+    found.clips["gender"] = nothing
+    out = summary(found, drawn)
+    assert [share["factor"] for share in out["variance"]] == ["emotion", "speaker"]
+    assert out["factors_left_out"] == []
+
+
+def test_gender_has_to_be_known_for_the_clips_measured_alone() -> None:
+    found, drawn = case({"angry": 14, "sad": 11, "unknown": 5})
+    found.clips["gender"] = found.clips["gender"].astype(object).where(found.clips["emotion"] != "unknown", None)
+    assert [share["factor"] for share in summary(found, drawn)["variance"]] == ["emotion", "speaker", "gender"]
+
+
+def test_a_factor_with_a_level_for_every_clip_is_left_out() -> None:
+    found, drawn = case(n_speakers=34)
+    out = summary(found, drawn)
+    assert [share["factor"] for share in out["variance"]] == ["emotion", "gender"]
+    assert out["factors_left_out"] == [["speaker", "34 levels in 34 clips"]]
+
+
+def test_unknown_speakers_are_measured_and_not_drawn() -> None:
+    found, drawn = case(n_speakers=4)
+    whole = summary(found, drawn)
+    nobody = found.clips["speaker"].eq("s0").to_numpy(bool)
+    found.clips["speaker"] = found.clips["speaker"].where(~nobody, "unknown")
+    out = summary(found, drawn)
+    assert (out["n_speakers"], out["n_clips"], out["silhouette"]) == (3, 34, whole["silhouette"])
+    assert ["speaker", f"known for {(~nobody).sum()} of 34 clips"] in out["factors_left_out"]
+    result = clusters.clusters(found, drawn, shape="full")
+    speakers = result.clips.clips["speaker"].to_numpy(str)
+    means = [result.silhouette[speakers == name] for name in ("s1", "s2", "s3")]
+    drawn_means = [
+        np.concatenate([part for part, times in zip(means, row, strict=True) for _ in range(times)]).mean()
+        for row in np.random.default_rng(0).multinomial(3, np.full(3, 1 / 3), size=1000)
+    ]
+    assert out["silhouette_95"] == pytest.approx(np.quantile(drawn_means, [0.025, 0.975]), abs=1e-9)
+    found.clips["speaker"] = "unknown"
+    out = summary(found, drawn)
+    assert out["silhouette_95"] is out["variance"][0]["alone_95"] is None
 
 
 def test_what_cannot_be_measured_is_said() -> None:

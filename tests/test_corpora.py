@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_core import audio, catalogue
+from ser_core import audio, catalogue, dates
 from ser_core.cache import Cache
 from ser_core.corpora import KINDS, CorpusError, cafe, emodb, folder, ravdess
 from ser_core.corpora.base import COLUMNS
@@ -169,7 +169,12 @@ def test_a_folder_of_ones_own(fill: Fill) -> None:
         ("file_name,corpus\na.wav,x\n", "a column named corpus is kept for the program"),
         ("file_name\n\0a.wav\n", ""),
         ("file_name,valence\na.wav,high\n", "column valence should hold numbers"),
-        ("file_name,recorded_at\na.wav,yesterday\n", "recorded_at should hold dates such as 2026-03-01"),
+        (
+            'file_name,mood,recorded_at\na.wav,"so\n\nso",2026-03-01\n\nb/c.wav,,yesterday\n',
+            "metadata.csv, line 6: recorded_at should hold dates such as 2026-03-01 or 2026-03-01T18:30, found 'yester",
+        ),
+        ("file_name,recorded_at\na.wav,now\n", "line 2: recorded_at should hold dates"),
+        ("file_name\n\n\na.wav\n../b.wav\n", "line 5: expected a file inside the folder"),
         ("file_name\nz.wav\n", "found 1 rows but none of their files"),
         ("", "expected a UTF-8 table"),
     ],
@@ -178,6 +183,21 @@ def test_a_wrong_metadata_file_is_one_clear_sentence(fill: Fill, csv: str, sente
     with pytest.raises(CorpusError, match=r".*") as caught:
         folder.corpus("mine").scan(own(fill, csv))
     assert sentence in str(caught.value)
+
+
+def test_times_count_by_their_own_clock_whatever_their_zones(fill: Fill) -> None:
+    files = ["a.wav", "b.wav", "c.wav", "d.wav", "e.wav"]
+    times = ["2026-03-28T08:15+01:00", "2026-03-29T08:15+02:00", "2026-03-30 08:15", "", " 2026-04-01T08:15Z"]
+    root = fill(files)
+    rows = "".join(f"{file},{at}\n" for file, at in zip(files, times, strict=True))
+    (root / "metadata.csv").write_text("file_name,recorded_at\n" + rows)
+    clips = folder.corpus("mine").scan(root).clips.set_index("file")
+    assert clips["recorded_at"].dtype.kind == "M"  # one column of times without zone
+    said = clips["recorded_at"].dt.strftime("%d %H:%M")
+    assert list(said.fillna("-")) == ["28 08:15", "29 08:15", "30 08:15", "-", "01 08:15"]
+    found, source = dates.when(clips.reset_index())
+    assert source == "recorded_at"
+    assert list(found.dropna()) == list(clips["recorded_at"].dropna())
 
 
 def test_words_that_look_like_nothing_are_names(fill: Fill) -> None:

@@ -1,3 +1,6 @@
+import time
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -110,6 +113,75 @@ def test_intervals_against_copied_rows() -> None:
     assert share.alone_95 == pytest.approx(2 * share.alone - np.percentile(alone, [97.5, 2.5]), abs=1e-6)
     assert share.unique_95 == pytest.approx(2 * share.unique - np.percentile(unique, [97.5, 2.5]), abs=1e-6)
     assert found["gender"].unique_95 == pytest.approx((0, 0), abs=1e-6)
+
+
+def test_two_factors_that_are_the_speakers_add_nothing_to_each_other() -> None:
+    x, factors = clips()
+    factors = {"speaker": factors["speaker"], "voice": np.char.add("v", factors["speaker"]), **factors}
+    found = by_name(separation.shares(x, factors, factors["speaker"], seed=0, n_resamples=5))
+    assert found["voice"].unique == found["speaker"].unique == pytest.approx(0, abs=1e-12)
+    assert found["voice"].alone == pytest.approx(r_squared(x, factors["speaker"]), abs=1e-9)
+    rest = [words for name, words in factors.items() if name != "emotion"]
+    expected = r_squared(x, *factors.values()) - r_squared(x, *rest)
+    assert found["emotion"].unique == pytest.approx(expected, abs=1e-9)
+
+
+def test_speakers_need_not_be_a_factor() -> None:
+    x, factors = clips()
+    speakers = factors.pop("speaker")
+    found = by_name(separation.shares(x, factors, speakers, seed=0, n_resamples=50))
+    for name, share in found.items():
+        rest = [words for other, words in factors.items() if other != name]
+        assert share.unique == pytest.approx(r_squared(x, *factors.values()) - r_squared(x, *rest), abs=1e-9)
+        assert share.unique_95
+    assert found["gender"].unique > 0.01  # it is not known from emotion and statement
+
+
+def test_clips_of_unknown_speakers_are_measured_and_not_drawn() -> None:
+    x, factors = clips()
+    speakers = np.where(factors["speaker"] == "s0", "unknown", factors["speaker"])
+    emotion = factors["emotion"]
+    (share,) = separation.shares(x, {"emotion": emotion}, speakers, seed=4, n_resamples=150)
+    assert share.alone == pytest.approx(r_squared(x, emotion), abs=1e-9)
+    alone = []
+    for times in np.random.default_rng(4).multinomial(5, np.full(5, 1 / 5), size=150):
+        rows = np.concatenate([np.flatnonzero(speakers == f"s{s + 1}") for s, n in enumerate(times) for _ in range(n)])
+        alone.append(r_squared(x[rows], emotion[rows]))
+    known = speakers != "unknown"  # what draws are scattered around
+    expected = share.alone + r_squared(x[known], emotion[known]) - np.percentile(alone, [97.5, 2.5])
+    assert share.alone_95 == pytest.approx(expected, abs=1e-6)
+    people = np.where(speakers == "s1", "s1", "unknown")
+    (share,) = separation.shares(x, {"emotion": emotion}, people, seed=4)
+    assert share.alone_95 is None
+
+
+def test_a_thousand_speakers_take_seconds_and_little_memory() -> None:
+    random = np.random.default_rng(0)
+    speaker, emotion = np.repeat(np.arange(1000), 10), random.integers(8, size=10_000)
+    x = random.normal(size=(8, 3))[emotion] + random.normal(size=(1000, 3))[speaker] + random.normal(size=(10_000, 3))
+    names = {"emotion": emotion, "speaker": speaker, "gender": speaker % 2, "corpus": speaker // 400}
+    factors = {name: values.astype(str) for name, values in names.items()}
+    tracemalloc.start()
+    start = time.perf_counter()
+    found = by_name(separation.shares(x, factors, factors["speaker"], seed=0))
+    took, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert took < 5
+    assert peak < 100e6
+    means = np.stack([x[speaker == one].mean(axis=0) for one in range(1000)])[speaker]
+    assert found["speaker"].alone == pytest.approx(np.square(means - x.mean(axis=0)).sum() / _total(x), abs=1e-9)
+    inside = (
+        np.eye(8)[emotion] - np.stack([np.eye(8)[emotion[speaker == one]].mean(axis=0) for one in range(1000)])[speaker]
+    )
+    left = x - means - inside @ np.linalg.lstsq(inside, x - means)[0]
+    assert found["emotion"].unique == pytest.approx((_total(x - means) - np.square(left).sum()) / _total(x), abs=1e-9)
+    assert found["gender"].unique == found["corpus"].unique == 0
+    low, high = found["emotion"].unique_95 or (0, 0)
+    assert 0 < high - low < 0.05
+
+
+def _total(x: NDArray[np.float64]) -> float:
+    return float(np.square(x - x.mean(axis=0)).sum())
 
 
 def test_the_number_of_a_block_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,13 @@ def test_zones_may_be_mixed_and_aware_times_go_straight_in() -> None:
     assert [span.label for span in make(points(2), aware).spans] == ["2026-03-01", "2026-03-02"]
 
 
+def test_words_that_pandas_takes_for_times_are_none() -> None:
+    words = ["now", "today", "nan", "NaT", "", 5.0, True]
+    times, source = when(pd.DataFrame({"file": ["x.wav"] * len(words), "recorded_at": words}))
+    assert times.isna().all()
+    assert source == "no dates"
+
+
 # ---- spans ----------------------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """The `ser` command: every job the pages do, without a browser.
 
 Results go to standard output (``--json``: one JSON object), progress and errors to standard error. Exit codes: 0 done,
-1 an error that one sentence explains, 2 wrong usage, 130 stopped by Ctrl-C (what was done is kept).
+1 an error that one sentence explains, 2 wrong usage, 130 stopped by Ctrl-C (what was finished is kept).
 """
 
 import os
@@ -15,13 +15,15 @@ from typing import Annotated
 import typer
 
 from ser_core import catalogue
-from ser_core.cli import affect, corpora, work
+from ser_core.cli import affect, choices, circumplex, corpora, timeline, work
 from ser_core.cli import cache as cache_commands
 from ser_core.cli.terminal import CacheOption, JsonOption, bar, command, print_json, where
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 app.add_typer(work.app)
 app.add_typer(affect.app)
+app.add_typer(circumplex.app)
+app.add_typer(timeline.app)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(cache_commands.app, name="cache")
 
@@ -29,7 +31,6 @@ app.add_typer(cache_commands.app, name="cache")
 @command(app, "demo")
 def demo(cache: CacheOption = None, as_json: JsonOption = False) -> None:
     """Make the synthetic demo corpora, three and a diary, and embed the English one and the diary."""
-    from ser_core import analyses, maps
     from ser_core.corpora import demo as speech
     from ser_core.corpora import diary
     from ser_core.corpora.demo_cards import SEED
@@ -46,9 +47,8 @@ def demo(cache: CacheOption = None, as_json: JsonOption = False) -> None:
         typer.echo(", ".join(f"{name}: {n_clips} clips" for name, n_clips in made.items()))
     work.compute(kept, "demo-diary", "egemaps")
     english = work.compute(kept, "demo-english", "egemaps")
-    with bar("learning valence and arousal") as show:  # what the Circle and Timeline pages open with
-        clips, scaling = analyses.named(english)[0], maps.default_scaling(english.recipe)
-        analyses.learn(clips, layer=0, scaling=scaling, method="regression", cache=kept, progress=show)
+    # what the Circle and Timeline pages open with
+    choices.learnt(kept, "demo-english", english, layer=-1, scaling=None, method="regression")
     work.show_embedded(english, "demo-english", "egemaps", as_json=as_json)
 
 

@@ -37,7 +37,7 @@ def cache_verify(cache: CacheOption = None, as_json: JsonOption = False) -> None
 
 @command(app, "sweep")
 def cache_sweep(cache: CacheOption = None, as_json: JsonOption = False) -> None:
-    """Remove damaged entries, leftovers of killed programs, and maps whose embeddings are gone."""
+    """Remove damaged entries, leftovers of killed programs, and maps and analyses whose embeddings are gone."""
     done = where(cache).sweep()
     if as_json:
         print_json({"removed": done})

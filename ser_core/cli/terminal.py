@@ -1,6 +1,7 @@
 """What every command of `ser` shares: options, errors as one sentence, tables, a progress bar, being a job."""
 
 import json
+import math
 import sqlite3
 import sys
 import time
@@ -41,7 +42,7 @@ def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., Any]], Ca
                 ERR.print(f"Error: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
                 raise typer.Exit(1) from None
             except KeyboardInterrupt:
-                ERR.print("Stopped. What was done is kept; the same command goes on from there.")
+                ERR.print("Stopped. What was finished is kept.")
                 raise typer.Exit(130) from None
 
         return parent.command(name)(answered)
@@ -50,8 +51,8 @@ def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., Any]], Ca
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Print one JSON object."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+    """Print one JSON object; NaN and infinity, which JSON does not know, are null."""
+    typer.echo(json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False))
 
 
 def print_table(*columns: str, rows: Iterable[Sequence[object]]) -> None:
@@ -60,6 +61,39 @@ def print_table(*columns: str, rows: Iterable[Sequence[object]]) -> None:
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     Console(width=None if sys.stdout.isatty() else 200).print(table, markup=False, highlight=False)
+
+
+def print_matrix(title: str, names: Sequence[str], values: Iterable[Iterable[float | None]]) -> None:
+    """Print a table with the same names at its rows and columns."""
+    rows = [(name, *(cell(value) for value in row)) for name, row in zip(names, values, strict=True)]
+    print_table(title, *names, rows=rows)
+
+
+def cell(value: object) -> str:
+    """Return a value of a table: numbers with two digits, a dash for what cannot be told.
+
+    Examples
+    --------
+    >>> [cell(one) for one in (0.456, 3, None, float("nan"))]
+    ['0.46', '3', '-', '-']
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def span(pair: Sequence[float | None] | None, *, digits: int = 2) -> str:
+    """Return an interval of a table.
+
+    Examples
+    --------
+    >>> span((0.1, 0.25)), span(None), span((None, None))
+    ('0.10 to 0.25', '-', '-')
+    """
+    low, high = pair or (None, None)
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return "-"
+    return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
 def pace(start: float, done: int, total: int) -> tuple[float, float | None]:
@@ -109,3 +143,11 @@ def job(cache: Cache, arguments: list[str], title: str) -> Iterator[Callable[...
             show(done, total, rate, seconds_left)
 
         yield report
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
