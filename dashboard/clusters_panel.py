@@ -178,8 +178,7 @@ def _variance(result: Clusters) -> None:
             figure, key="shares_figure", config=PICTURE, alt="Shares of variance; the table has the numbers"
         )
     export.picture(SHARES, name="emotion-or-speaker")
-    clips = result.clips.clips
-    people = clips["speaker"].nunique()
+    people = analyses.n_speakers(result.clips)
     lines = f" Lines: 95 % intervals, resampling the {people} speakers." if people > 1 else ""
     nested = [one.factor for one in result.shares if one.factor != "speaker" and one.unique < 1e-6]
     follows = ""
@@ -188,8 +187,11 @@ def _variance(result: Clusters) -> None:
         follows = f" {inside}: known once the speaker is, so contained in its share, with nothing to add."
     st.caption(
         "Bar: what each explains alone; bars can add up to more than 100 % where things go together. Diamond: what it "
-        f"adds to all the others.{lines}{follows} n = {len(clips):,} clips."
+        f"adds to all the others.{lines}{follows} n = {len(result.rows):,} clips."
     )
+    if result.factors_left_out:
+        said = "; ".join(f"{name} ({why})" for name, why in result.factors_left_out)
+        st.caption(f"Left out: {widgets.plain(said)}.")
     table = shares_table(result.shares)
     with st.expander("The shares as a table"):
         _numbers(table, "%.1f")

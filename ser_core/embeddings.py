@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ser_core import audio, runners
 from ser_core.cache import Cache
+from ser_core.corpora.folder import UNKNOWN
 from ser_core.encoders import ENCODERS
 from ser_core.encoders.base import Encoder
 from ser_core.errors import SerError
@@ -273,8 +274,8 @@ def find_store(sources: Sequence[Source], encoder: str, *, cache: Cache) -> Vect
 def join(parts: Sequence[Embeddings]) -> Embeddings:
     """Put several corpora under one encoder into one table.
 
-    Speakers get their corpus before their name, since "03" of one corpus is not "03" of another. The column
-    ``emotion`` keeps each corpus's own words; `ser_core.emotions.common_name` maps them.
+    Speakers get their corpus before their name, since "03" of one corpus is not "03" of another; an unknown one stays
+    unknown. The column ``emotion`` keeps each corpus's own words; `ser_core.emotions.common_name` maps them.
 
     Raises
     ------
@@ -288,7 +289,7 @@ def join(parts: Sequence[Embeddings]) -> Embeddings:
     if any(part.recipe != parts[0].recipe for part in parts):
         raise EmbeddingError("these embeddings come from different encoders: their vectors cannot be compared")
     clips = pd.concat(
-        [part.clips.assign(speaker=part.clips["corpus"] + ":" + part.clips["speaker"]) for part in parts],
+        [part.clips.assign(speaker=_told_apart(part.clips)) for part in parts],
         ignore_index=True,
     )
     return Embeddings(
@@ -300,6 +301,11 @@ def join(parts: Sequence[Embeddings]) -> Embeddings:
         sum(part.n_pending for part in parts),
         tuple(note for part in parts for note in part.damaged),
     )
+
+
+def _told_apart(clips: pd.DataFrame) -> pd.Series:
+    known = clips["speaker"] != UNKNOWN
+    return clips["speaker"].where(~known, clips["corpus"] + ":" + clips["speaker"])
 
 
 class _Writer:

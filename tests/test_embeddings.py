@@ -283,6 +283,8 @@ def test_joined_corpora_keep_their_speakers_apart(
     assert both.vectors.shape == (48 + 24, 2, 4)
     assert set(both.clips["speaker"]) == {*(f"mine:s{n}" for n in range(4)), "second:s0", "second:s1"}
     assert np.array_equal(both.vectors[48:], parts[1].vectors)
+    parts[1].clips.loc[3, "speaker"] = "unknown"
+    assert embeddings.join(parts).clips["speaker"][48 + 3] == "unknown"  # nobody of "second"
     with pytest.raises(EmbeddingError, match="come from different encoders"):
         embeddings.join([parts[0], embeddings.embed(other, replace(encoder, version=2), cache=cache)])
     with pytest.raises(EmbeddingError, match="no embeddings"):

@@ -126,6 +126,16 @@ def test_two_factors_that_are_the_speakers_add_nothing_to_each_other() -> None:
     assert found["emotion"].unique == pytest.approx(expected, abs=1e-9)
 
 
+def test_what_follows_from_the_speaker_adds_nothing_to_it() -> None:
+    x, factors = clips()
+    some = {name: factors[name] for name in ("speaker", "gender")}
+    found = by_name(separation.shares(x, some, factors["speaker"], seed=0, n_resamples=50))
+    assert found["gender"].unique == pytest.approx(0, abs=1e-12)
+    assert found["gender"].unique_95 == pytest.approx((0, 0), abs=1e-9)
+    expected = r_squared(x, factors["speaker"]) - r_squared(x, factors["gender"])
+    assert found["speaker"].unique == pytest.approx(expected, abs=1e-9)
+
+
 def test_speakers_need_not_be_a_factor() -> None:
     x, factors = clips()
     speakers = factors.pop("speaker")

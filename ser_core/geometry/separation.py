@@ -171,7 +171,7 @@ class _Model:
     ``is_speaker`` (F,) says which factors are the speakers themselves. They have no indicators, of which there would be
     S; where they are in a model, the other factors count ``within`` speakers, their indicators less each speaker's mean
     (Frisch & Waugh 1933, Econometrica 1: 387-401). Resampling takes whole speakers, so that these means stay.
-    ``factor`` (P,) is what an indicator belongs to, ``moves`` (P,) whether its factor differs within a speaker.
+    ``factor`` (P,) is what an indicator belongs to.
     """
 
     sizes: NDArray[np.int64]
@@ -181,7 +181,6 @@ class _Model:
     within: _Products
     is_speaker: NDArray[np.bool_]
     factor: NDArray[np.intp]
-    moves: NDArray[np.bool_]
 
     def measure(self, times: NDArray[np.float64], *, exact: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the shares alone and unique, both (R, F), with speakers taken ``times`` (R, S)."""
@@ -193,7 +192,7 @@ class _Model:
         def explained(kept: NDArray[np.bool_]) -> NDArray[np.float64]:
             columns = kept[self.factor]
             if (kept & self.is_speaker).any():
-                found = speakers + self.within.explained(times, columns & self.moves, n_clips, exact=exact)
+                found = speakers + self.within.explained(times, columns, n_clips, exact=exact)
             elif kept.any():
                 found = self.plain.explained(times, columns, n_clips, exact=exact)
             else:
@@ -264,7 +263,6 @@ def _model(x: NDArray[np.float64], coded: Mapping[str, NDArray[np.intp]], voice:
         _Products(pairs - means[:, :, None] * levels[:, None], sums - means[:, :, None] * places[:, None]),
         is_speaker,
         factor,
-        np.array(n_cells)[factor] > n_people,
     )
 
 
