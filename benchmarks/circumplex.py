@@ -43,7 +43,7 @@ def orders(parts: dict[str, dict[str, Embeddings]], cache: Cache) -> None:
         for corpus, found in by_corpus.items():
             drawn = maps.draw(found, view(found), cache=cache)
             said = circle.order_summary(circle.order(found, drawn, alignment=None))
-            tests = [said["order_test"][space] for space in ("plane", "full")]
+            tests = [said["order_test"][space] for space in ("map", "full")]
             shown = [f"{test['index']:.2f}, p = {test['p']:.3f}" if test else "" for test in tests]
             agreement = f"{said['order_agreement']:.2f} ({span(said['order_agreement_95'])})"
             rows.append([corpus, name, ", ".join(said["order"]), agreement, *shown])
@@ -77,14 +77,14 @@ def planes(parts: dict[str, dict[str, Embeddings]], cache: Cache) -> None:
     for name, by_corpus in parts.items():
         start = time.perf_counter()
         options = {"layer": 0, "scaling": "standard", "method": "regression", "cache": cache}
-        for plane in circle.planes(by_corpus, **options):
+        for plane in circle.planes(by_corpus, **options).parts:
             said = circle.plane_summary(plane)
             scores = [
                 f"{said[axis][measure]:.2f} ({span(said[axis][f'{measure}_95'])})"
                 for axis in circle.AXES
                 for measure in ("ccc", "r2")
             ]
-            turn = f"{plane.turn.angle:.0f}° ({span(plane.turn.angle_95, 0)})"
+            turn = f"{plane.turn.angle:.0f}° ({span(plane.turn.angle_95, 0)})" if plane.turn else ""
             rows.append([name, plane.source, plane.target, plane.check, *scores, turn])
         print(f"# {name}: {time.perf_counter() - start:.1f} s")
     heads = ["encoder", "learnt from", "placed", "checked on", "valence CCC", "valence R²", "arousal CCC", "arousal R²"]

@@ -48,13 +48,13 @@ def main() -> None:
     options.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     options.add_argument("--cache", type=Path, help="default: a new folder, dropped at the end")
     given = options.parse_args()
-    logging.getLogger("streamlit").setLevel(logging.ERROR)  # it misses a browser, as it should
+    logging.disable(logging.WARNING)  # Streamlit misses a browser, as it should
     with tempfile.TemporaryDirectory() as folder:
         cache = Cache(given.cache or Path(folder))
         located, _ = catalogue.add(cache, "ravdess", given.data / "ravdess")
         found = embeddings.embed(located, encoder("egemaps"), cache=cache)
         scaling = maps.default_scaling(found.recipe)
-        analyses.learn(analyses.named(found)[0], layer=0, scaling=scaling, method="regression", cache=cache)
+        analyses.learn(analyses.teachers(found)[0], layer=0, scaling=scaling, method="regression", cache=cache)
         os.environ["SER_CACHE"] = str(cache.root)
         print(f"{len(found.clips)} clips\n\n| page | first, s | again, s | ratio |\n|---|---|---|---|")
         for title, (view, choices) in PAGES.items():
