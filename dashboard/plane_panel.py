@@ -186,7 +186,8 @@ def _notes(planes: Sequence[Plane], limits: Limits) -> list[str]:
     low, high = np.array(limits).reshape(2, 2).T
     placed = np.concatenate([plane.placement.placed for plane in planes])
     if outside := int(((placed < low) | (placed > high)).any(axis=1).sum()):
-        out.append(f"{outside:,} clips lie outside the pictures: zoom out with the picture's toolbar.")
+        lie = "clip lies" if outside == 1 else "clips lie"
+        out.append(f"{outside:,} {lie} outside the pictures: zoom out with the picture's toolbar.")
     scales = {plane.scored_on for plane in planes} | {planes[0].learnt_on}
     said = f"Learnt from {planes[0].source} on: {planes[0].learnt_on}."
     for plane in planes:
