@@ -439,6 +439,21 @@ def test_a_value_far_out_counts_as_ten_deviations(method: affect.Method) -> None
     assert np.abs(np.delete(apart, 3, axis=0)).max() < 0.15
 
 
+def test_a_training_clip_far_out_counts_as_ten_deviations_too() -> None:
+    found = clips(n_each=60)
+    found["x"][3, 2] += 1e4  # alone among 360 clips: 19 deviations
+    rule = affect.learn(
+        found["x"], found["targets"], found["labels"], speakers=found["speakers"], method="regression",
+        scaling="standard",
+    )  # fmt: skip
+    z = (found["x"] - found["x"].mean(axis=0)) / found["x"].std(axis=0)
+    assert z.max() > 15
+    by_hand = ridge.fit(np.clip(z, -10, 10), found["targets"], found["speakers"])
+    assert rule.weights == pytest.approx(by_hand.weights, abs=1e-9)
+    assert rule.offset == pytest.approx(by_hand.offset, abs=1e-9)
+    assert np.abs(rule.weights - ridge.fit(z, found["targets"], found["speakers"]).weights).max() > 1e-6
+
+
 def test_the_scaler_sees_training_rows_only() -> None:
     """A test speaker beyond all measure changes its own places alone, and in proportion."""
     found = clips()

@@ -1,5 +1,6 @@
 """Every page through the entry file, without a browser."""
 
+import io
 import json
 import os
 import runpy
@@ -9,11 +10,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import map_panel
+from dashboard import export, map_panel
 from ser_core import analyses, catalogue, embeddings, jobs, sampling
 from ser_core.cache import Cache
 from ser_core.emotions import EMOTIONS
@@ -378,3 +380,14 @@ def test_jobs_of_before_are_not_announced(tmp_path, monkeypatch):
 
 def test_what_the_demo_makes_is_said_rightly(tmp_path, monkeypatch):
     assert "it makes two synthetic corpora and embeds them" in texts(opened(tmp_path, monkeypatch).run())
+
+
+def test_a_table_is_saved_whole(monkeypatch):
+    saved = {}
+    monkeypatch.setattr(export.st, "download_button", lambda _, data, name, *rest, **how: saved.update({name: data()}))
+    rows = pd.DataFrame({"word": ["Ärger", 'a, "b"'], "angle": [1.5, np.nan]})
+    export.table(rows, name="words")
+    (name, data), *rest = saved.items()
+    assert (name, rest) == ("words.csv", [])
+    assert data.startswith(b"\xef\xbb\xbf")  # spreadsheets know UTF-8 by this mark
+    pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(data), encoding="utf-8-sig"), rows)
