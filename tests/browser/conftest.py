@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = [
@@ -25,6 +25,7 @@ FLAGS = [
     "--disable-background-networking",
 ]
 STARTS_IN_SECONDS = 60
+expect.set_options(timeout=30_000)  # two tests share two cores
 
 
 @dataclass(frozen=True)
