@@ -24,6 +24,7 @@ def main() -> None:
     progress.announce()
     pages = [
         st.Page(HERE / "views" / "explore.py", title="Explore", default=True),
+        st.Page(HERE / "views" / "place.py", title="Place a clip"),
         st.Page(HERE / "views" / "clusters.py", title="Clusters"),
         st.Page(HERE / "views" / "distances.py", title="Distances"),
         st.Page(HERE / "views" / "circumplex.py", title="Circle of emotions"),

@@ -157,8 +157,15 @@ function paint({ plot, data }) {
   });
   if (!plot._fullLayout.scene) delete style.z;
   const camera = plot._fullLayout.scene?._scene?.getCamera();
-  const layout = camera ? { "scene.camera": camera, "scene.annotations": pointer(data.ring, ink) } : {};
+  const arrows = [...own(plot, ink), ...pointer(data.ring, ink)];
+  const layout = camera ? { "scene.camera": camera, "scene.annotations": arrows } : {};
   window.Plotly.update(plot, style, layout, traces);
+}
+
+// The arrows that the figure came with, in the colour of the text.
+function own(plot, ink) {
+  const came = (plot.layout.scene?.annotations ?? []).filter((arrow) => arrow.name === "own");
+  return came.map((arrow) => ({ ...arrow, arrowcolor: ink, font: { ...arrow.font, color: ink } }));
 }
 
 // An arrow to the clip in hand: unlike the ring, it is drawn above all points, also those in front of the clip.

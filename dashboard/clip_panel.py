@@ -46,9 +46,14 @@ def check_link(found: Embeddings) -> None:
 
 def take(found: Embeddings, row: int) -> None:
     """Take a clip in hand, and have it played."""
+    hold(found, row)
+    st.session_state["_plays"] = st.session_state.get("_plays", 0) + 1
+
+
+def hold(found: Embeddings, row: int) -> None:
+    """Take a clip in hand that is played elsewhere, or not at all."""
     st.session_state["clip"] = found.digests[row]
     st.session_state["clip_place"] = _place(found, row)  # one sound can lie in two corpora
-    st.session_state["_plays"] = st.session_state.get("_plays", 0) + 1
 
 
 def sound(found: Embeddings, row: int | None) -> clicks.Sound:
@@ -77,6 +82,11 @@ def alone(found: Embeddings, row: int | None, *, empty: str) -> None:
         st.caption(empty)
         return
     _clip(found, row, autoplay=_new() and bool(st.session_state.get("autoplay", True)))
+
+
+def beside(found: Embeddings, row: int) -> None:
+    """Show a clip of a map beside something else; the bridge to the map starts it."""
+    _clip(found, row, autoplay=False)
 
 
 def _new() -> bool:

@@ -41,6 +41,7 @@ NAMES: Final = {
     "person": "person",
     "period": "period",
     "span": "span",
+    "placing": "show",
 }
 """Name in the session -> name in the link."""
 NUMBERS: Final = ("layer", "dims", "turn")

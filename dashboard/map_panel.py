@@ -24,6 +24,7 @@ from ser_core.store import key
 
 CHART: Final = "map_figure"
 TABLE: Final = "clip_table"
+ALT: Final = "Map of clips; the table below lists them all"
 MOST_OPTIONS: Final = 5000
 """Clips up to which there is a box for finding one, and the table marks the one in hand: both cost bytes per click."""
 NAMED: Final = (EMOTION, "speaker", "corpus", "file")
@@ -56,12 +57,14 @@ def scene(
     *,
     column: str,
     common: bool,
-    overlay: Sequence[go.Scattergl | go.Scatter | go.Mesh3d | go.Surface] = (),
+    overlay: Sequence[go.Scattergl | go.Scatter | go.Scatter3d | go.Mesh3d | go.Surface] = (),
     overlay_id: object = None,
+    pointers: Sequence[Mapping[str, Any]] = (),
 ) -> Scene:
     """Put a map together with its figure, which stays the same object until map, colour or overlay change.
 
-    ``overlay`` are traces drawn over the points; ``overlay_id`` stands for all that they depend on beside the map.
+    ``overlay`` are traces drawn over the points, ``pointers`` arrows in a 3-D map (annotations of plotly); their
+    ``overlay_id`` stands for all that they depend on beside the map.
     """
     map_id = key(maps.recipe(found, drawn.view))
     _settle_view(map_id, drawn.view.n_components)
@@ -70,6 +73,8 @@ def scene(
     if st.session_state.get("_scene", (None,))[0] != wanted:
         made = _scene(map_id, found, drawn, column, common)
         made.figure.add_traces(list(overlay))
+        if pointers:
+            made.figure.update_layout(scene_annotations=list(pointers))
         st.session_state["_scene"] = (wanted, made)
     return replace(st.session_state["_scene"][1], found=found, drawn=drawn)
 
@@ -94,6 +99,11 @@ def _scene(map_id: str, found: Embeddings, drawn: Map, column: str, common: bool
         picked=st.session_state["_picked"] or None,
     )
     return Scene(map_id, found, drawn, column, colouring, rows, figure)
+
+
+def forget() -> None:
+    """Drop the figure: what was drawn over the map is not to be held any longer."""
+    st.session_state.pop("_scene", None)
 
 
 def forget_camera() -> None:
@@ -130,27 +140,29 @@ def show(scene: Scene, *, under: Callable[[], None]) -> None:
     row = clip_panel.row_in_hand(scene.found)
     left, right = st.columns([1.85, 1], gap="medium")
     with left:
-        _picture(scene)
+        picture(scene)
         under()
     with right:
         clip_panel.show(scene.found, row, drawn=scene.drawn, on_jump=lambda to: clip_panel.take(scene.found, to))
-    _listen(scene, row)
+    listen(scene, row, scene.drawn.neighbours[row] if row is not None else None)
     _table(scene, row)
     links.publish()
 
 
-def _picture(scene: Scene) -> None:
-    arguments: dict[str, Any] = {"key": CHART, "config": CONFIG, "alt": "Map of clips; the table below lists them all"}
+def picture(scene: Scene, *, alt: str = ALT, several: bool = True) -> None:
+    """Draw the figure with its caption; ``several`` clips can be chosen at once in 2-D."""
+    arguments: dict[str, Any] = {"key": CHART, "config": CONFIG, "alt": alt}
     with st.container(key=clicks.CHART):
-        if scene.drawn.view.n_components == 2:
+        if scene.drawn.view.n_components == 2 and several:
             arguments |= {"on_select": lambda: _select(scene), "selection_mode": ("box", "lasso")}
         st.plotly_chart(scene.figure, **arguments)
     n, total = len(scene.rows), len(scene.found.clips)
     how = "Drag to turn, scroll to zoom, click a point to hear it."
     if scene.drawn.view.n_components == 2:
-        how = "Drag to move, click a point to hear it; select several with box or lasso (top right of the picture)."
+        how = "Drag to move, click a point to hear it"
+        how += "; select several with box or lasso (top right of the picture)." if several else "."
     if n < total:
-        how = f"{n:,} of {total:,} clips shown, every emotion in its share; the table has all. " + how
+        how = f"{n:,} of {total:,} clips shown, every emotion in its share{'; the table has all' * several}. {how}"
     legend = "Click a name in the legend to hide it, twice to see it alone."
     if not scene.colouring.legend:
         legend = (
@@ -171,9 +183,10 @@ def _select(scene: Scene) -> None:
     st.session_state["_picked"] = tuple(rows) if len(rows) > 1 else ()
 
 
-def _listen(scene: Scene, row: int | None) -> None:
+def listen(scene: Scene, row: int | None, near: NDArray[np.integer] | None) -> None:
+    """Answer to clicks in the figure, and mark the clip in hand, with lines to those that are ``near`` (rows)."""
     xyz = scene.drawn.projection.coordinates
-    mark = None if row is None else clicks.Mark(row, xyz[row], xyz[scene.drawn.neighbours[row]])
+    mark = None if row is None else clicks.Mark(row, xyz[row], xyz[:0] if near is None else xyz[near])
 
     def turned(camera: tuple[float, ...], hidden: tuple[str, ...]) -> None:
         if len(camera) == 2 * scene.drawn.view.n_components:

@@ -155,7 +155,7 @@ def distances(found: Embeddings, question: Question, *, x: NDArray[np.float64]) 
 
 def kept_resampled(found: Embeddings, question: Question, *, cache: Cache) -> Resampled | None:
     """Return the intervals that were computed before, None if there are none."""
-    arrays = cache.load_arrays(_recipe(found, "mahalanobis", _options(question)))
+    arrays = cache.load_arrays(recipe(found, "mahalanobis", _options(question)))
     return (
         Resampled(**{name: arrays[name] for name in RESAMPLED}) if arrays and set(RESAMPLED) <= arrays.keys() else None
     )
@@ -194,7 +194,7 @@ def resampled(
         progress=progress,
     )
     arrays = {name: getattr(result, name) for name in RESAMPLED}
-    cache.store_arrays(_recipe(found, "mahalanobis", _options(question)), arrays)
+    cache.store_arrays(recipe(found, "mahalanobis", _options(question)), arrays)
     return result
 
 
@@ -222,7 +222,7 @@ def refusal(found: Embeddings, *, method: Method) -> str | None:
 
 def kept_learnt(found: Embeddings, *, layer: int, scaling: Scaling, method: Method, cache: Cache) -> Learnt | None:
     """Return a map learnt from clips of `teachers` that was computed before, None if there is none."""
-    arrays = cache.load_arrays(_recipe(found, "affect", {"layer": layer, "scaling": scaling, "method": method}))
+    arrays = cache.load_arrays(recipe(found, "affect", {"layer": layer, "scaling": scaling, "method": method}))
     if arrays is None or not {"weights", "limit", "placed_speakers"} <= arrays.keys():
         return None
     alpha = float(arrays["alpha"])
@@ -278,7 +278,7 @@ def learn(
         with suppress(AffectError):  # too little is left without an emotion: the other check stands
             seen = affect.unseen_emotions(**part(by_emotion), progress=lambda done, _: progress(n_voices + done, steps))
             arrays["placed_emotions"] = seen.placed
-    cache.store_arrays(_recipe(found, "affect", {"layer": layer, "scaling": scaling, "method": method}), arrays)
+    cache.store_arrays(recipe(found, "affect", {"layer": layer, "scaling": scaling, "method": method}), arrays)
     return _learnt(found, fitted, goal, arrays["placed_speakers"], arrays.get("placed_emotions"))
 
 
@@ -336,7 +336,7 @@ def _options(question: Question) -> dict[str, Any]:
     return options | {"shrink": question.shrink, "n_resamples": N_RESAMPLES}
 
 
-def _recipe(found: Embeddings, analysis: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def recipe(found: Embeddings, analysis: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an analysis is kept under; labels count, since a metadata.csv can change without its audio."""
     known = [column for column in ("emotion", "speaker", "valence", "arousal") if column in found.clips]
     labels = {column: [str(value) for value in found.clips[column]] for column in known}

@@ -1,11 +1,13 @@
 """Audio in: any common file to mono float32 in [-1, 1] at a chosen rate, or an `AudioError` that names what is wrong.
 
 Files are recognised by their content, never by their name. Channels are averaged. Resampling is soxr's HQ setting.
-Samples of float files that pass ±1 by a little are clipped, as a sound card would.
+Samples of float files that pass ±1 by a little are clipped, as a sound card would. A clip is decoded block by block,
+so that what is kept of it is never more than the mono signal, whatever the file's rate and channels.
 """
 
 import io
-import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -13,9 +15,9 @@ from typing import Final, Literal
 
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
+from ser_core import containers, ffmpeg, mixdown, soundfiles
 from ser_core.errors import SerError
 
 SAMPLING_RATE: Final = 16_000
@@ -26,12 +28,17 @@ SILENCE_PEAK: Final = 1e-4
 """-80 dB full scale: a 16-bit file whose largest sample is 3 of 32768."""
 RANGE_PEAK: Final = 4.0
 """A float file above this was saved without scaling (as ±32768, say); there is no honest level for it."""
-STREAMED_SIZE: Final = 0x7FFF0000
-"""WAV sizes from here on are what programs write that cannot seek back: the true size is not known."""
+MAX_BYTES: Final = 50_000_000
+"""Largest file taken of what people upload."""
+MAX_SAMPLES: Final = 2**30
+"""Samples of all channels together: ten minutes at 192 kHz and nine channels. A header's rate may lie."""
+BLOCK: Final = 2**20
+"""Samples of all channels together that are decoded at once (4 MB)."""
 
 Problem = Literal[
-    "missing", "empty", "not audio", "truncated", "too short", "too long", "silent", "not finite", "out of range"
-]
+    "missing", "empty", "too large", "not audio", "truncated", "too short", "too long", "silent", "not finite",
+    "out of range",
+]  # fmt: skip
 
 
 def version() -> str:
@@ -45,7 +52,7 @@ class AudioError(SerError, ValueError):
     """A clip that cannot be used: ``problem`` is the kind in a word or two, ``reason`` the sentence."""
 
     def __init__(self, problem: Problem, reason: str, *, file: str = "") -> None:
-        super().__init__(f"{file}: {reason}" if file else reason)
+        super().__init__(f"{soundfiles.plain(file)}: {reason}" if file else reason)
         self.problem: Problem = problem
         self.reason = reason
         self.file = file
@@ -62,6 +69,31 @@ class AudioInfo:
     sample_format: str
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """A clip, and what it was made from.
+
+    ``signal`` is mono, shape (n_samples,), in [-1, 1], at ``sampling_rate`` Hz; ``peak_db`` and ``rms_db`` are its
+    levels in dB of full scale (-200 at the least). ``info`` is that of the file, its length as decoded. ``clipped`` is
+    the share (0 to 1) of the file's samples at full scale, ``converted`` what was done to it, in words. ``tags`` are
+    the texts in the file by kind (title, artist, comment, ...), without control characters, at most 200 long.
+    """
+
+    signal: NDArray[np.float32]
+    sampling_rate: int
+    info: AudioInfo
+    peak_db: float
+    rms_db: float
+    clipped: float
+    converted: tuple[str, ...]
+    tags: dict[str, str]
+
+    @property
+    def seconds(self) -> float:
+        """Length of the signal."""
+        return len(self.signal) / self.sampling_rate
+
+
 def inspect(source: Path | bytes) -> AudioInfo:
     """Read the header only.
 
@@ -70,15 +102,12 @@ def inspect(source: Path | bytes) -> AudioInfo:
     AudioError
         If the file is missing, empty, cut off or not audio.
     """
-    data, file = _bytes(source)
+    data, file = _bytes(source, None)
     try:
-        _check_complete(data)
-        with soundfile.SoundFile(_Memory(data)) as sound:
-            return _info(sound)
+        with _opened(data, MAX_SECONDS) as sound:
+            return _info(sound, sound.frames / sound.samplerate)
     except AudioError as error:
         raise AudioError(error.problem, error.reason, file=file) from None
-    except soundfile.LibsndfileError as error:
-        raise AudioError("not audio", _not_audio(error), file=file) from error
 
 
 def read(
@@ -87,6 +116,26 @@ def read(
     *,
     max_seconds: float = MAX_SECONDS,
 ) -> NDArray[np.float32]:
+    """Return the signal of a clip: `decode` for those who need no more, without a limit on the size of the file.
+
+    Examples
+    --------
+    >>> tone = np.sin(np.arange(8000) * 0.1).astype("float32") / 2
+    >>> file = io.BytesIO()
+    >>> soundfile.write(file, tone, 8000, format="WAV")
+    >>> read(file.getvalue()).shape
+    (16000,)
+    """
+    return decode(source, sampling_rate, max_seconds=max_seconds).signal
+
+
+def decode(
+    source: Path | bytes,
+    sampling_rate: int = SAMPLING_RATE,
+    *,
+    max_seconds: float = MAX_SECONDS,
+    max_bytes: int | None = None,
+) -> Decoded:
     """Decode a clip.
 
     Parameters
@@ -97,29 +146,27 @@ def read(
         Hz wanted.
     max_seconds
         Longest clip taken; checked on the header and again while decoding, since headers lie.
-
-    Returns
-    -------
-    Shape (n_samples,), mono, float32 in [-1, 1].
+    max_bytes
+        Largest file taken, checked before it is read; None: any.
 
     Raises
     ------
     AudioError
-        With ``problem`` one of: missing, empty, not audio, truncated, too short, too long, silent, not finite,
-        out of range.
+        With ``problem`` one of `Problem`.
 
     Examples
     --------
-    >>> tone = np.sin(np.arange(8000) * 0.1).astype("float32") / 2
+    >>> stereo = np.full((24_000, 2), 0.5) * np.sin(np.arange(24_000) * 0.1)[:, None]
     >>> file = io.BytesIO()
-    >>> soundfile.write(file, tone, 8000, format="WAV")
-    >>> read(file.getvalue()).shape
-    (16000,)
+    >>> soundfile.write(file, stereo, 48_000, format="FLAC")
+    >>> clip = decode(file.getvalue())
+    >>> clip.seconds, round(clip.peak_db), clip.converted
+    (0.5, -6, ('2 channels averaged', 'resampled from 48 kHz to 16 kHz'))
     """
-    data, file = _bytes(source)
+    data, file = _bytes(source, max_bytes)
     try:
-        samples, rate = _decode(data, max_seconds)
-        return _mono(samples, rate, sampling_rate)
+        with _opened(data, max_seconds) as sound:
+            return _decoded(sound, sampling_rate, max_seconds)
     except AudioError as error:
         raise AudioError(error.problem, error.reason, file=file) from None
 
@@ -131,142 +178,123 @@ def wav_bytes(signal: NDArray[np.float32], sampling_rate: int = SAMPLING_RATE) -
     return out.getvalue()
 
 
-class _Memory(io.BytesIO):
-    """Bytes as a file whose failing seeks are answered, as libsndfile expects, and not raised into its C code."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        try:
-            return super().seek(offset, whence)
-        except ValueError:
-            return -1
-
-
-def _bytes(source: Path | bytes) -> tuple[bytes, str]:
+def _bytes(source: Path | bytes, max_bytes: int | None) -> tuple[bytes, str]:
     if isinstance(source, bytes):
-        data, file = source, ""
+        data, file, size = source, "", len(source)
     else:
         file = str(source)
         try:
-            data = source.read_bytes()
-        except OSError as error:
-            raise AudioError("missing", f"cannot be read ({error.strerror})", file=file) from error
+            with source.open("rb") as opened:
+                size = source.stat().st_size
+                large = max_bytes is not None and size > max_bytes
+                data = opened.read(1 if large else -1 if max_bytes is None else max_bytes + 1)  # devices state no size
+        except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise AudioError("missing", f"cannot be read ({reason})", file=file) from error
     if not data:
         raise AudioError("empty", "the file is empty (0 bytes)", file=file)
+    size = max(size, len(data))
+    if max_bytes is not None and size > max_bytes:
+        reason = f"the file holds {size / 1e6:.1f} MB; at most {max_bytes / 1e6:g} MB are taken"
+        raise AudioError("too large", f"{reason}: cut it, or save it as FLAC or MP3", file=file)
     return data, file
 
 
-def _info(sound: soundfile.SoundFile) -> AudioInfo:
-    return AudioInfo(
-        sound.samplerate, sound.channels, sound.frames / sound.samplerate, sound.format, sound.subtype_info
+@contextmanager
+def _opened(data: bytes, max_seconds: float) -> Iterator[soundfiles.File | soundfiles.Mp4]:
+    missing = containers.fault(data)
+    if missing is not None:
+        raise AudioError("truncated", missing)
+    try:
+        if not containers.is_mp4(data):
+            with soundfiles.File(data) as sound:
+                yield sound
+            return
+        program = ffmpeg.program()
+        if program is None:
+            raise AudioError("not audio", "M4A needs ffmpeg, which is not here: install it, or save as WAV or FLAC")
+        with soundfiles.mp4(data, program, max_seconds=max_seconds) as sound:
+            yield sound
+    except ffmpeg.FfmpegError as error:
+        raise AudioError("too large" if error.slow else "not audio", str(error)) from error
+    except soundfile.LibsndfileError as error:
+        words = error.error_string.rstrip(".")
+        if "lost sync" in words.lower() or "psf_fread" in words.lower():
+            raise AudioError("truncated", f"the sound stops before its end ({error.error_string})") from error
+        why = "" if "Internal error" in words or "not exist" in words else f" ({words})"  # of use to nobody
+        expected = f"expected WAV, FLAC, OGG, MP3 or AIFF{why}"
+        raise AudioError("not audio", f"not audio that can be read here: {expected}") from error
+
+
+def _info(sound: soundfiles.File | soundfiles.Mp4, seconds: float) -> AudioInfo:
+    return AudioInfo(sound.samplerate, sound.channels, seconds, sound.format, sound.subtype_info)
+
+
+def _decoded(sound: soundfiles.File | soundfiles.Mp4, wanted: int, max_seconds: float) -> Decoded:
+    rate, channels = sound.samplerate, sound.channels
+    most = _most_frames(sound, max_seconds)
+    mix = mixdown.Mixdown(rate, wanted, subtype=sound.subtype, largest=RANGE_PEAK)
+    while mix.frames < most:
+        asked = min(max(1, BLOCK // channels), most - mix.frames)
+        block = sound.block(asked)
+        mix.add(block)
+        if len(block) < asked:
+            break
+    if mix.frames > int(max_seconds * rate):
+        raise _too_long(f"more than {max_seconds:.0f} s", max_seconds)
+    if sound.format == "FLAC" and mix.frames < sound.frames:
+        raise AudioError("truncated", f"the header promises {sound.frames} samples, the file holds {mix.frames}")
+    _check(mix, rate)
+    signal = mix.signal()
+    done = {
+        "decoded by ffmpeg": isinstance(sound, soundfiles.Mp4),
+        f"{channels} channels averaged": channels > 1,
+        f"resampled from {rate / 1000:g} kHz to {wanted / 1000:g} kHz": rate != wanted,
+        "samples beyond full scale cut": mix.cut,
+    }
+    return Decoded(
+        signal,
+        wanted,
+        _info(sound, mix.frames / rate),
+        *mixdown.levels(signal),
+        clipped=mix.full / (mix.frames * channels),
+        converted=tuple(words for words, true in done.items() if true),
+        tags=sound.tags,
     )
 
 
-def _not_audio(error: soundfile.LibsndfileError) -> str:
-    return f"not audio that can be read here: expected WAV, FLAC, OGG, MP3 or AIFF ({error.error_string.rstrip('.')})"
+def _most_frames(sound: soundfiles.File | soundfiles.Mp4, max_seconds: float) -> int:
+    """Return how many frames to ask for: one more than are taken where the header's length cannot be trusted."""
+    rate, stated, limit = sound.samplerate, sound.frames, int(max_seconds * sound.samplerate)
+    if stated > 2**48:
+        raise AudioError("not audio", "the file does not state its length: save it again as a whole file")
+    if stated > limit and sound.format != "MP3":  # without an index, MP3 states no length that can be trusted
+        raise _too_long(f"{stated / rate:.0f} s", max_seconds)
+    most = limit + 1 if isinstance(sound, soundfiles.Mp4) else min(stated, limit + 1)
+    if most < MIN_SECONDS * rate:
+        raise _too_short(most / rate)
+    if most * sound.channels > MAX_SAMPLES:
+        samples = f"{sound.channels} channels at {rate / 1000:g} kHz"
+        raise AudioError("too large", f"its {samples} are more than {MAX_SAMPLES} samples: save it at 48 kHz or less")
+    return most
 
 
-def _decode(data: bytes, max_seconds: float) -> tuple[NDArray[np.float32], int]:
-    _check_complete(data)
-    try:
-        with soundfile.SoundFile(_Memory(data)) as sound:
-            rate = sound.samplerate
-            limit = int(max_seconds * rate)
-            stated = sound.frames
-            if stated > 2**48:
-                raise AudioError("not audio", "the file does not state its length: save it again as a whole file")
-            if stated > limit and sound.format != "MP3":  # without an index, MP3 states no length that can be trusted
-                raise _too_long(f"{stated / rate:.0f} s", max_seconds)
-            samples = sound.read(limit + 1, dtype="float32", always_2d=True)
-            container = sound.format
-    except soundfile.LibsndfileError as error:
-        if "lost sync" in error.error_string.lower() or "psf_fread" in error.error_string.lower():
-            raise AudioError("truncated", f"the sound stops before its end ({error.error_string})") from error
-        raise AudioError("not audio", _not_audio(error)) from error
-    if len(samples) > limit:
-        raise _too_long(f"more than {max_seconds:.0f} s", max_seconds)
-    if container == "FLAC" and len(samples) < stated:
-        raise AudioError("truncated", f"the header promises {stated} samples, the file holds {len(samples)}")
-    return np.asarray(samples, np.float32), rate
+def _check(mix: mixdown.Mixdown, rate: int) -> None:
+    if mix.frames < MIN_SECONDS * rate:
+        raise _too_short(mix.frames / rate)
+    if not mix.finite:
+        raise AudioError("not finite", "the clip has samples that are not numbers (NaN or infinite); export it again")
+    if mix.peak > RANGE_PEAK:
+        reason = f"samples reach {mix.peak:.0f}, expected -1 to 1: saved as float without scaling?"
+        raise AudioError("out of range", reason)
+    if mix.loudest < SILENCE_PEAK:
+        cause = "its channels cancel out" if mix.peak >= SILENCE_PEAK else "in every channel"
+        raise AudioError("silent", f"the clip is silent: no sample above -80 dB of full scale ({cause})")
+
+
+def _too_short(seconds: float) -> AudioError:
+    return AudioError("too short", f"the clip lasts {seconds:.3f} s; at least {MIN_SECONDS} s are needed")
 
 
 def _too_long(length: str, max_seconds: float) -> AudioError:
     return AudioError("too long", f"the clip lasts {length}; at most {max_seconds:.0f} s are taken: cut it first")
-
-
-def _mono(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
-    if len(samples) < MIN_SECONDS * rate:
-        seconds = len(samples) / rate
-        raise AudioError("too short", f"the clip lasts {seconds:.3f} s; at least {MIN_SECONDS} s are needed")
-    if not np.isfinite(samples).all():
-        raise AudioError("not finite", "the clip has samples that are not numbers (NaN or infinite); export it again")
-    peak = float(np.abs(samples).max())
-    if peak > RANGE_PEAK:
-        raise AudioError("out of range", f"samples reach {peak:.0f}, expected -1 to 1: saved as float without scaling?")
-    mono = samples.mean(axis=1)
-    if np.abs(mono).max() < SILENCE_PEAK:
-        cause = "its channels cancel out" if peak >= SILENCE_PEAK else "in every channel"
-        raise AudioError("silent", f"the clip is silent: no sample above -80 dB of full scale ({cause})")
-    if rate != wanted:
-        mono = soxr.resample(mono, rate, wanted, quality="HQ")
-    return np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
-
-
-def _check_complete(data: bytes) -> None:
-    """Raise if the container says that bytes are missing; libsndfile itself would read on silently."""
-    match data[:4]:
-        case b"RIFF" | b"RF64":
-            _check_chunks(data, b"data", "<I")
-        case b"FORM":
-            _check_chunks(data, b"SSND", ">I")
-        case b"OggS":
-            _check_ogg(data)
-        case b"fLaC":
-            pass  # told by the number of samples that come out
-        case _:
-            _check_mp3(data)
-
-
-def _check_chunks(data: bytes, sound_chunk: bytes, size_format: str) -> None:
-    start, long_size = 12, None
-    while start + 8 <= len(data):
-        name = data[start : start + 4]
-        (size,) = struct.unpack_from(size_format, data, start + 4)
-        if name == b"ds64" and len(data) >= start + 24:  # RF64 keeps sizes beyond 4 GB here
-            (long_size,) = struct.unpack_from("<Q", data, start + 16)
-        if name == sound_chunk:
-            held = len(data) - start - 8
-            if long_size is not None:
-                size = long_size
-            elif size >= STREAMED_SIZE:
-                return
-            if size > held:
-                raise AudioError("truncated", f"the header promises {size} bytes of sound, the file holds {held}")
-            return
-        start += 8 + size + size % 2
-    raise AudioError("truncated", "the file ends before its sound begins")
-
-
-def _check_ogg(data: bytes) -> None:
-    last = data.rfind(b"OggS")
-    header = data[last : last + 27]
-    if len(header) == 27 and header[5] & 4:  # the end-of-stream flag
-        body = last + 27 + header[26]
-        if len(data) >= body + sum(data[last + 27 : body]):
-            return
-    raise AudioError("truncated", "the file ends before its last page; copy it again")
-
-
-def _check_mp3(data: bytes) -> None:
-    """Check against the byte count in the Xing/Info header of the first frame, where the encoder wrote one."""
-    frame = 0
-    if data[:3] == b"ID3" and len(data) > 10:  # a tag, whose size is 4 x 7 bits, comes first
-        frame = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
-    start = next((at for mark in (b"Xing", b"Info") if (at := data.find(mark, frame, frame + 64)) >= 0), -1)
-    if start < 0 or start + 16 > len(data):
-        return
-    (flags,) = struct.unpack_from(">I", data, start + 4)
-    if flags & 2:
-        at = start + 8 + (4 if flags & 1 else 0)
-        (promised,) = struct.unpack_from(">I", data, at)
-        if promised > len(data):
-            raise AudioError("truncated", f"the header promises {promised} bytes, the file holds {len(data)}")

@@ -4,6 +4,7 @@ Embeddings lie in `VectorStore` s, one per encoder recipe. Maps and analyses are
 has its CRC to guard them). Beside each lies its recipe as JSON.
 
 Layout: ``embeddings/<name>-<key>/{recipe.json, vectors.sqlite}``, ``maps/<key>.{npz,json}``, ``files.sqlite``.
+Clips that people keep (`ser_core.keeping`) lie in ``own/<corpus>``.
 """
 
 import hashlib
@@ -171,7 +172,7 @@ class Cache:
     def sweep(self) -> list[str]:
         """Remove damaged entries and what killed programs left behind; return one sentence per thing removed."""
         done = []
-        for pattern in (".*.tmp", "embeddings/*/.*.tmp", "maps/.*.tmp", "jobs/*/.*.tmp"):
+        for pattern in (".*.tmp", "embeddings/*/.*.tmp", "maps/.*.tmp", "jobs/*/.*.tmp", "own/*/.*.tmp"):
             for path in self.root.glob(pattern):
                 if time.time() - path.stat().st_mtime < LEFT_SECONDS:
                     continue  # somebody may be writing it

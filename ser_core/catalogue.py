@@ -95,9 +95,14 @@ def get(cache: Cache, name: str) -> Located:
     return known[name]
 
 
-def _card(kind: str, name: str) -> Corpus:
+def check_name(name: str) -> None:
+    """Raise CorpusError if no corpus can have this name: it names folders, and stands in commands and links."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,39}", name):
         raise CorpusError(f"the name {name!r} should be 1 to 40 of a-z, 0-9, dot, dash and underscore: choose another")
+
+
+def _card(kind: str, name: str) -> Corpus:
+    check_name(name)
     if kind == "folder":
         return folder.corpus(name)
     if kind not in KINDS:

@@ -12,7 +12,7 @@ from ser_core import store as caching
 from ser_core.cache import Cache
 from ser_core.embeddings import Embeddings
 from ser_core.geometry import projection
-from ser_core.geometry.projection import Method, Projection, ProjectionError, Quality, Scaling
+from ser_core.geometry.projection import Method, Projection, ProjectionError, Quality, Scaler, Scaling
 
 N_NEIGHBOURS: Final = 10
 QUALITY_K: Final = 15
@@ -21,7 +21,7 @@ UMAP: Final = {"n_neighbors": 15, "min_dist": 0.1}
 QUICK_CLIPS: Final = 3000
 SEED: Final = 0
 """The seed that pages draw UMAP maps with; it is part of what they show and of the link."""
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of every map's recipe: change it when maps come out differently."""
 
 
@@ -44,7 +44,8 @@ class Map:
     """A projection with what is needed to explore it.
 
     ``neighbours`` and ``distances`` have shape (n_clips, up to 10): rows of the nearest other clips in the original
-    space, nearest first. ``quality`` is None where there are too few clips to measure it.
+    space, nearest first. ``quality`` is None where there are too few clips to measure it. ``scaler`` is what the
+    vectors went through before they were projected.
     """
 
     view: View
@@ -52,6 +53,7 @@ class Map:
     neighbours: NDArray[np.int32]
     distances: NDArray[np.float32]
     quality: Quality | None
+    scaler: Scaler
 
 
 def default_scaling(recipe: Mapping[str, Any]) -> Scaling:
@@ -123,13 +125,19 @@ def quick(embeddings: Embeddings, view: View) -> bool:
 def kept(embeddings: Embeddings, view: View, *, cache: Cache) -> Map | None:
     """Return a map that was computed before, None if there is none."""
     arrays = cache.load_arrays(recipe(embeddings, view))
-    if arrays is None or not {"coordinates", "neighbours", "distances"} <= arrays.keys():
+    if arrays is None or not _needed(view) <= arrays.keys():
         return None
     quality = None
     if "overlap" in arrays:
         quality = Quality(arrays["trustworthiness"], arrays["continuity"], arrays["overlap"], QUALITY_K)
-    projected = Projection(arrays["coordinates"], arrays.get("explained_variance"))
-    return Map(view, projected, arrays["neighbours"], arrays["distances"], quality)
+    projected = Projection(arrays["coordinates"], arrays.get("explained_variance"), arrays.get("axes"))
+    scaler = Scaler(arrays["centre"], arrays["spread"])
+    return Map(view, projected, arrays["neighbours"], arrays["distances"], quality, scaler)
+
+
+def _needed(view: View) -> set[str]:
+    needed = {"coordinates", "neighbours", "distances", "centre", "spread"}
+    return needed | {"axes", "explained_variance"} if view.method == "pca" else needed
 
 
 def draw(
@@ -154,13 +162,15 @@ def draw(
     progress(1, 3)
     near, far = projection.neighbours(vectors, k=N_NEIGHBOURS, scaling=view.scaling)
     progress(2, 3)
+    scaler = projection.scaler(vectors, view.scaling)
     arrays: dict[str, NDArray[Any]] = {"coordinates": projected.coordinates, "neighbours": near, "distances": far}
-    if projected.explained_variance is not None:
-        arrays["explained_variance"] = projected.explained_variance
+    arrays |= {"centre": scaler.centre, "spread": scaler.spread}
+    if projected.explained_variance is not None and projected.axes is not None:
+        arrays |= {"explained_variance": projected.explained_variance, "axes": projected.axes}
     quality = None
     if len(vectors) > 2 * QUALITY_K:
         quality = projection.quality(vectors, projected.coordinates, scaling=view.scaling, k=QUALITY_K)
         arrays |= {name: getattr(quality, name) for name in ("trustworthiness", "continuity", "overlap")}
     cache.store_arrays(recipe(embeddings, view), arrays)
     progress(3, 3)
-    return Map(view, projected, near, far, quality)
+    return Map(view, projected, near, far, quality, scaler)

@@ -100,12 +100,12 @@ def _batched(todo: Mapping[str, Path], encoder: Encoder, device: str, workers: i
                         yield sha, signal
                     else:
                         signals[sha] = signal
-                yield from _encode(signals, encoder, device)
+                yield from encode(signals, encoder, device)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _encode(signals: dict[str, Signal], encoder: Encoder, device: str) -> Outcomes:
+def encode(signals: Mapping[str, Signal], encoder: Encoder, device: str) -> Outcomes:
     """Encode a batch; where memory runs out, or a clip among it cannot be encoded, its halves."""
     if not signals:
         return
@@ -118,7 +118,7 @@ def _encode(signals: dict[str, Signal], encoder: Encoder, device: str) -> Outcom
             return
         items = list(signals.items())
         for half in (items[: len(items) // 2], items[len(items) // 2 :]):
-            yield from _encode(dict(half), encoder, device)
+            yield from encode(dict(half), encoder, device)
         return
     for sha, vector in zip(signals, vectors, strict=True):
         yield sha, _finite(vector)

@@ -34,7 +34,7 @@ def clips(found):
 
 def where(clips, question):
     """Return the recipe that the intervals of a question are kept under."""
-    return analyses._recipe(clips, "mahalanobis", analyses._options(question))
+    return analyses.recipe(clips, "mahalanobis", analyses._options(question))
 
 
 def relabelled(clips, **columns):

@@ -13,7 +13,7 @@ from ser_core import clusters
 from ser_core.analyses import AnalysisError
 from ser_core.embeddings import Embeddings
 from ser_core.geometry.density import DensityError
-from ser_core.geometry.projection import Projection
+from ser_core.geometry.projection import Projection, Scaler
 from ser_core.maps import Map, View
 
 WORDS = {"angry": "anger", "colère": "anger", "sad": "sadness", "happy": "happiness"}
@@ -51,7 +51,8 @@ def case(
     )
     none = np.zeros((n, 1))
     view = View(0, "pca", d, "centre", 0)
-    return found, Map(view, Projection(vectors, None), none.astype(np.int32), none.astype(np.float32), None)
+    scaler = Scaler(np.zeros(d), np.ones(d))
+    return found, Map(view, Projection(vectors, None), none.astype(np.int32), none.astype(np.float32), None, scaler)
 
 
 def parts(found: Embeddings, drawn: Map) -> dict[str, NDArray[np.float64]]:
@@ -218,7 +219,7 @@ def test_a_mixture_says_how_sure_its_overlap_is() -> None:
     x = drawn.projection.coordinates.copy()
     angry = np.flatnonzero(found.clips["emotion"] == "angry")
     x[angry] = random.normal(size=(60, 2)) + np.where(np.arange(60) < 30, -8, 8)[:, None]
-    split = Map(drawn.view, Projection(x, None), drawn.neighbours, drawn.distances, None)
+    split = Map(drawn.view, Projection(x, None), drawn.neighbours, drawn.distances, None, drawn.scaler)
     out = summary(found, split, "mixture")
     weights = [[one["weight"] for one in cloud["components"]] for cloud in out["clouds"]]
     assert weights[0] == pytest.approx([0.5, 0.5], abs=0.01)

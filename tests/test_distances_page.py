@@ -276,7 +276,7 @@ def test_distances_above_their_interval_are_explained(tmp_path, monkeypatch):
     between = analyses.distances(clips, question, x=analyses.coordinates(clips, question, None)).between
     above = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]])
     arrays = {"low": between - 2, "corrected": between - 1, "high": between + 0.5 - above}
-    Cache(cache).store_arrays(analyses._recipe(clips, "mahalanobis", analyses._options(question)), arrays)
+    Cache(cache).store_arrays(analyses.recipe(clips, "mahalanobis", analyses._options(question)), arrays)
     said = texts(opened(cache, monkeypatch, covariance="per-emotion"))
     assert distances_panel.NARROW in said  # 20 clips each for 6 dimensions
     assert "1 of 3 distances lie above their interval" in said

@@ -46,6 +46,41 @@ def test_scaling_against_scikit_learn_and_constant_columns() -> None:
     assert projection.scale(x, "centre") == pytest.approx(x - x.mean(axis=0, dtype="float64"), abs=1e-9)
 
 
+@pytest.mark.parametrize("scaling", ["standard", "centre"])
+def test_what_comes_later_is_scaled_alike(scaling: str) -> None:
+    x, later = cloud(12, 4), cloud(5, 4, seed=1)
+    x[:, 2] = 7.3
+    ours = projection.scaler(x, scaling)
+    theirs = StandardScaler(with_std=scaling == "standard").fit(x.astype("float64"))
+    expected = theirs.transform(later.astype("float64"))
+    if scaling == "standard":
+        expected[:, 2] = 0  # it never varied: whatever comes has no unit to be measured in
+        assert np.isinf(ours.spread[2])
+    else:
+        assert (ours.spread == 1).all()
+    before = later.copy()
+    assert ours.scale(later) == pytest.approx(expected, abs=1e-9)
+    assert (later == before).all()
+    assert (ours.scale(x) == projection.scale(x, scaling)).all()
+
+
+@pytest.mark.parametrize("n_components", [2, 3])
+@pytest.mark.parametrize(("n", "dim"), [(40, 6), (30, 100)])
+def test_axes_take_scaled_vectors_to_their_coordinates(n: int, dim: int, n_components: int) -> None:
+    x, later = cloud(n, dim), cloud(5, dim, seed=1)
+    ours = projection.project(x, "pca", n_components=n_components, scaling="standard", seed=0)
+    assert ours.axes is not None
+    assert ours.axes.shape == (dim, n_components)
+    assert ours.axes.T @ ours.axes == pytest.approx(np.eye(n_components), abs=1e-9)
+    assert (ours.axes[np.abs(ours.axes).argmax(axis=0), np.arange(n_components)] > 0).all()
+    scaler = StandardScaler().fit(x.astype("float64"))
+    theirs = PCA(n_components, svd_solver="full").fit(scaler.transform(x.astype("float64")))
+    assert np.abs(np.sum(ours.axes * theirs.components_.T, axis=0)) == pytest.approx(1, abs=1e-9)
+    landed = projection.scaler(x, "standard").scale(later) @ ours.axes
+    expected = theirs.transform(scaler.transform(later.astype("float64")))
+    assert np.abs(landed) == pytest.approx(np.abs(expected), abs=1e-9)
+
+
 @pytest.mark.parametrize("n", [40, 31])
 def test_quality_against_scikit_learn(n: int) -> None:
     x, picture = cloud(n, 8), cloud(n, 2, seed=1)
@@ -90,6 +125,7 @@ def test_umap_is_reproducible_and_keeps_clusters() -> None:
     one, two = (projection.project(x, "umap", n_components=2, scaling="centre", seed=3) for _ in range(2))
     assert np.array_equal(one.coordinates, two.coordinates)
     assert one.explained_variance is None
+    assert one.axes is None
     first, second = one.coordinates[:40], one.coordinates[40:]
     assert cdist(first, second).min() > max(cdist(y, y).max(axis=1).min() for y in (first, second)) / 2
     other = projection.project(x, "umap", n_components=2, scaling="centre", seed=4)

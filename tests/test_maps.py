@@ -9,7 +9,7 @@ from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.embeddings import EmbeddingError, Embeddings
 from ser_core.geometry import projection
-from ser_core.geometry.projection import ProjectionError
+from ser_core.geometry.projection import Projection, ProjectionError
 
 
 @pytest.fixture
@@ -35,6 +35,44 @@ def test_a_kept_map_is_the_drawn_one(cache: Cache, embedded: Embeddings, monkeyp
     assert drawn.quality
     assert np.array_equal(again.quality.overlap, drawn.quality.overlap)
     assert again.projection.explained_variance == pytest.approx(drawn.projection.explained_variance)
+    assert again.projection.axes is not None
+    assert np.array_equal(again.projection.axes, drawn.projection.axes)
+    assert np.array_equal(again.scaler.centre, drawn.scaler.centre)
+    assert np.array_equal(again.scaler.spread, drawn.scaler.spread)
+
+
+def test_a_map_keeps_how_its_vectors_were_scaled(cache: Cache, embedded: Embeddings) -> None:
+    vectors = embedded.layer(-1).astype("float64")
+    for scaling, spread in (("standard", vectors.std(axis=0)), ("centre", np.ones(4))):
+        scaler = maps.draw(embedded, view(embedded, scaling=scaling), cache=cache).scaler
+        assert scaler.centre == pytest.approx(vectors.mean(axis=0), abs=1e-9)
+        assert scaler.spread == pytest.approx(spread, abs=1e-9)
+
+
+@pytest.mark.parametrize("lost", ["coordinates", "neighbours", "distances", "centre", "spread", "axes"])
+def test_a_map_that_lacks_something_is_not_kept(cache: Cache, embedded: Embeddings, lost: str) -> None:
+    wanted = view(embedded)
+    maps.draw(embedded, wanted, cache=cache)
+    arrays = cache.load_arrays(maps.recipe(embedded, wanted))
+    assert arrays is not None
+    cache.store_arrays(maps.recipe(embedded, wanted), {name: x for name, x in arrays.items() if name != lost})
+    assert maps.kept(embedded, wanted, cache=cache) is None
+    assert maps.draw(embedded, wanted, cache=cache).projection.axes is not None
+
+
+def test_a_map_without_axes_is_kept_without(
+    cache: Cache, embedded: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """UMAP, whose points are not computed here."""
+    points = np.random.default_rng(0).normal(size=(48, 2)).astype(np.float32)
+    monkeypatch.setattr(projection, "project", lambda *_, **__: Projection(points, None))
+    wanted = view(embedded, method="umap")
+    assert maps.draw(embedded, wanted, cache=cache).projection.axes is None
+    kept = maps.kept(embedded, wanted, cache=cache)
+    assert kept is not None
+    assert kept.projection.axes is None
+    assert np.array_equal(kept.projection.coordinates, points)
+    assert kept.scaler.spread.shape == (4,)
 
 
 def test_anything_that_changes_a_map_changes_its_key(embedded: Embeddings) -> None:

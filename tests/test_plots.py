@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ser_core import emotions
-from ser_core.geometry.projection import Projection
+from ser_core.geometry.projection import Projection, Scaler
 from ser_core.maps import Map, View
 from ser_core.plots import clip, colours, scree
 from ser_core.plots import map as map_plot
@@ -30,7 +30,9 @@ def drawn(n_components: int, n: int = 6, method: str = "pca") -> Map:
     xyz = np.random.default_rng(0).normal(size=(n, n_components)).astype(np.float32)
     explained = np.array([0.5, 0.25, 0.125]) if method == "pca" else None
     view = View(0, method, n_components, "centre", 0)
-    return Map(view, Projection(xyz, explained), np.zeros((n, 1), np.int32), np.zeros((n, 1), np.float32), None)
+    scaler = Scaler(np.zeros(n_components), np.ones(n_components))
+    near, far = np.zeros((n, 1), np.int32), np.zeros((n, 1), np.float32)
+    return Map(view, Projection(xyz, explained), near, far, None, scaler)
 
 
 def rows_of(colouring: colours.Colouring) -> list[int]:

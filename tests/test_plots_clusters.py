@@ -10,7 +10,7 @@ from scipy.stats import chi2
 from ser_core.emotions import EMOTIONS
 from ser_core.geometry import density
 from ser_core.geometry.density import Densities, Density, Gaussian, Overlap
-from ser_core.geometry.projection import Projection
+from ser_core.geometry.projection import Projection, Scaler
 from ser_core.geometry.separation import Share
 from ser_core.maps import Map, View
 from ser_core.plots import clusters, colours
@@ -34,7 +34,8 @@ def points(d: int, *, hidden: tuple[str, ...] = ()) -> go.Figure:
     words = np.array(["angry", "sad", "angry", "unknown", "sad"])
     xyz = np.random.default_rng(0).normal(size=(5, d)).astype(np.float32)
     none = np.zeros((5, 1), np.float32)
-    drawn = Map(View(0, "pca", d, "centre", 0), Projection(xyz, np.full(d, 0.3)), none.astype(np.int32), none, None)
+    view, scaler = View(0, "pca", d, "centre", 0), Scaler(np.zeros(d), np.ones(d))
+    drawn = Map(view, Projection(xyz, np.full(d, 0.3)), none.astype(np.int32), none, None, scaler)
     colouring = colours.colouring(pd.DataFrame({"emotion": words}), "emotion", common=True)
     return map_plot.figure(drawn, colouring, labels=words, rows=np.arange(5, dtype=np.int32), hidden=hidden)
 

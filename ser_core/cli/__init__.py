@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from ser_core import catalogue
-from ser_core.cli import affect, choices, circumplex, corpora, timeline, work
+from ser_core.cli import affect, choices, circumplex, corpora, place, timeline, work
 from ser_core.cli import cache as cache_commands
 from ser_core.cli.terminal import CacheOption, JsonOption, bar, command, print_json, where
 
@@ -24,6 +24,7 @@ app.add_typer(work.app)
 app.add_typer(affect.app)
 app.add_typer(circumplex.app)
 app.add_typer(timeline.app)
+app.add_typer(place.app)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(cache_commands.app, name="cache")
 
@@ -47,8 +48,9 @@ def demo(cache: CacheOption = None, as_json: JsonOption = False) -> None:
         typer.echo(", ".join(f"{name}: {n_clips} clips" for name, n_clips in made.items()))
     work.compute(kept, "demo-diary", "egemaps")
     english = work.compute(kept, "demo-english", "egemaps")
-    # what the Circle and Timeline pages open with
+    # what the Circle, Timeline and Place pages open with
     choices.learnt(kept, "demo-english", english, layer=-1, scaling=None, method="regression")
+    place.checked(kept, ["demo-english"], "egemaps", layer=-1, scaling=None)
     work.show_embedded(english, "demo-english", "egemaps", as_json=as_json)
 
 

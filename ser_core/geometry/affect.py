@@ -29,6 +29,7 @@ __all__ = [
     "check",
     "check_left_out",
     "learn",
+    "limit",
     "r2",
     "targets",
     "turned",
@@ -66,6 +67,11 @@ class AffectMap:
         """Return valence and arousal, shape (n_clips, 2), of vectors of shape (n_clips, dim)."""
         scaled = np.clip((vectors - self.centre) / self.spread, -self.limit, self.limit)
         return scaled @ self.weights + self.offset
+
+
+def limit(scaling: Scaling) -> float:
+    """Return `LIMIT` where values are divided by a spread; values in units of their own have no limit."""
+    return LIMIT if scaling == "standard" else np.inf
 
 
 def check(
@@ -164,14 +170,14 @@ def learn(
     if scaling == "standard":
         deviation = z.std(axis=0)
         spread = np.where(deviation > 1e-12 * (1 + largest), deviation, np.inf)
-    limit = LIMIT if scaling == "standard" else np.inf
+    most = limit(scaling)
     z -= centre
     z /= spread
-    np.clip(z, -limit, limit, out=z)
+    np.clip(z, -most, most, out=z)
     if method == "procrustes":
-        return AffectMap(centre, spread, *_procrustes(z, y, words), None, limit)
+        return AffectMap(centre, spread, *_procrustes(z, y, words), None, most)
     found = ridge.fit(z, y, np.asarray(speakers, dtype=np.str_)[known].tolist())
-    return AffectMap(centre, spread, found.weights, found.offset, found.alpha, limit)
+    return AffectMap(centre, spread, found.weights, found.offset, found.alpha, most)
 
 
 def unseen_speakers(

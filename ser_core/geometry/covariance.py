@@ -80,30 +80,35 @@ class Metric:
         self._narrow = spread.ridge > 0 and len(spread.rows) < spread.rows.shape[1]
         products = spread.rows @ spread.rows.T if self._narrow else spread.rows.T @ spread.rows
         products.flat[:: len(products) + 1] += spread.ridge
-        self._factor = np.linalg.cholesky(products)
-        variances, left = np.diag(products), np.square(np.diag(self._factor))  # left once the values before are known
+        factor = np.linalg.cholesky(products)
+        variances, left = np.diag(products), np.square(np.diag(factor))  # left once the values before are known
         if (left <= 1e-12 * variances).any() or left.min() <= 1e-24 * variances.max():
             raise np.linalg.LinAlgError("singular")
+        self._inverse = np.linalg.inv(factor)  # once: solving again for every clip takes ten times as long
 
     def squared(self, points: Floats, centres: Floats) -> Floats:
         """Return squared distances (n, k) of points (n, d) from centres (k, d)."""
-        (plus, minus), (plus_c, minus_c) = self._turned(points), self._turned(centres)
-        return np.maximum(_apart(plus, plus_c) - _apart(minus, minus_c), 0.0)
+        return apart(self.turned(points), self.turned(centres))
 
     def products(self, points: Floats) -> Floats:
         """Return the inner products (n, n) of points (n, d)."""
-        plus, minus = self._turned(points)
+        plus, minus = self.turned(points)
         return plus @ plus.T - minus @ minus.T
 
-    def _turned(self, points: Floats) -> tuple[Floats, Floats]:
-        """Return two sets of coordinates: the metric is the plain one of the first less that of the second."""
+    def turned(self, points: Floats) -> tuple[Floats, Floats]:
+        """Return two sets of coordinates, (n, ·): the metric is the plain one of the first less that of the second."""
         if not self._narrow:
-            return np.asarray(np.linalg.solve(self._factor, points.T).T, np.float64), points[:, :0]
+            return points @ self._inverse.T, points[:, :0]
         # Woodbury's formula for the inverse of rows.T @ rows + ridge * I
-        inside = np.asarray(np.linalg.solve(self._factor, self._rows @ points.T).T, np.float64)
+        inside = points @ self._rows.T @ self._inverse.T
         return points / np.sqrt(self._ridge), inside / np.sqrt(self._ridge)
 
 
-def _apart(points: Floats, centres: Floats) -> Floats:
+def apart(points: tuple[Floats, Floats], centres: tuple[Floats, Floats]) -> Floats:
+    """Return squared distances (n, k) of n points from k centres, both as `Metric.turned` returns them."""
+    return np.maximum(_squared(points[0], centres[0]) - _squared(points[1], centres[1]), 0.0)
+
+
+def _squared(points: Floats, centres: Floats) -> Floats:
     """Squared Euclidean distances by differences: a clip at a centre is at exactly 0."""
     return np.stack([np.square(points - one).sum(axis=1) for one in centres], axis=1)

@@ -7,25 +7,17 @@ columns than the original: ``dimensions`` then says how many there were, which s
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from ser_core.errors import SerError
-from ser_core.geometry import covariance as covariances
 from ser_core.geometry import resample
-from ser_core.geometry.covariance import Metric, Spread
-from ser_core.geometry.density import in_order
+from ser_core.geometry.yardstick import Covariance, DistanceError, yardstick
 
-Covariance = Literal["pooled", "per-emotion"]
 N_TRIED: Final = 500
 """Distances that are tried for the ends of an interval."""
-
-
-class DistanceError(SerError, ValueError):
-    """Clips between which no Mahalanobis distance can be taken; the message says what would help."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +50,6 @@ class Distances:
         return bool(self.n_per_covariance.min() >= self.dimensions**2)
 
 
-@dataclass(frozen=True)
-class _Groups:
-    """Emotions, which of them each clip has, as a number, and how covariances are estimated."""
-
-    names: tuple[str, ...]
-    member: NDArray[np.intp]
-    pooled: bool
-    shrink: bool
-    dimensions: int
-
-    @property
-    def n(self) -> int:
-        return len(self.names)
-
-
 def distances(
     x: NDArray[np.float64],
     labels: Sequence[str] | NDArray[np.str_],
@@ -101,14 +78,12 @@ def distances(
     DistanceError
         If there are fewer than two emotions, or too few clips for a covariance that can be inverted.
     """
-    groups = _groups(x, labels, (covariance, shrink, dimensions))
-    means, spreads = _checked(x, groups)
-    to_emotion = _to_emotion(x, means, spreads, groups)  # first: it names the one emotion that lacks clips
-    between = _between(means, spreads, groups)
-    counts = np.bincount(groups.member, minlength=groups.n)
-    counts = np.full(groups.n, len(x)) if groups.pooled else counts
-    intensity = np.array([spread.intensity for spread in spreads])
-    return Distances(groups.names, between, to_emotion, intensity, counts, groups.dimensions)
+    measured = yardstick(x, labels, covariance=covariance, shrink=shrink, dimensions=dimensions)
+    n_emotions = len(measured.names)
+    counts = np.full(n_emotions, len(x)) if measured.groups.pooled else measured.groups.counts
+    intensity = np.broadcast_to([spread.intensity for spread in measured.spreads], n_emotions).copy()
+    between, to_emotion = measured.between(), measured.measure(x)
+    return Distances(measured.names, between, to_emotion, intensity, counts, measured.dimensions)
 
 
 @dataclass(frozen=True)
@@ -152,7 +127,7 @@ def resampled(
     DistanceError
         If fewer than two speakers are known, or as in `distances`.
     """
-    groups = _groups(x, labels, (covariance, shrink, dimensions))
+    measured = yardstick(x, labels, covariance=covariance, shrink=shrink, dimensions=dimensions)
     voices = np.asarray(speakers, dtype=np.str_)
     known = resample.known(voices)
     people, voice = np.unique(voices[known], return_inverse=True)
@@ -160,18 +135,16 @@ def resampled(
         raise DistanceError(
             f"{len(people)} known speakers of {len(voices)} clips: resampling needs two or more, one per clip"
         )
-    means, spreads = _checked(x, groups)
+    means, groups = measured.means, measured.groups
     drawn = resample.draw(len(people), n_resamples, seed)
     cell = groups.member[known] * len(people) + voice
     counts, sums = resample.deviations((x - means[groups.member])[known], cell, (groups.n, len(people)))
     totals = drawn @ counts.T
     share = drawn[:, None, :] / np.where(totals > 0, totals, np.nan)[:, :, None]  # of a speaker in a mean, (R, E, S)
     out = Resampled(*(np.zeros((groups.n, groups.n)) for _ in range(3)))
-    metric = _metric(spreads[0], range(groups.n), groups) if groups.pooled else None
     pairs = list(combinations(range(groups.n), 2))
     for done, (a, b) in enumerate(pairs, start=1):
-        under = metric or _metric(covariances.mean_of(spreads[a], spreads[b]), (a, b), groups)
-        products = under.products(np.concatenate([(means[a] - means[b])[None], sums[a], sums[b]]))
+        products = measured.metric(a, b).products(np.concatenate([(means[a] - means[b])[None], sums[a], sums[b]]))
         steps = np.concatenate([share[:, a], -share[:, b]], axis=1)
         steps = steps[np.isfinite(steps).all(axis=1)]
         noise = np.einsum("rc,cd,rd->r", steps, products[1:, 1:], steps)
@@ -213,83 +186,3 @@ def outlying(distances: Distances, labels: Sequence[str] | NDArray[np.str_], *, 
         raise DistanceError(f"{len(labels)} labels: expected those of the {len(distances.to_emotion)} clips measured")
     own = [distances.names.index(str(label)) for label in labels]
     return np.argsort(-distances.to_emotion[np.arange(len(own)), own], kind="stable")[:n]
-
-
-def _groups(
-    x: NDArray[np.float64], labels: Sequence[str] | NDArray[np.str_], options: tuple[Covariance, bool, int | None]
-) -> _Groups:
-    if x.ndim != 2 or len(x) != len(labels):
-        raise DistanceError(f"positions of shape {x.shape} and {len(labels)} labels: expected one row for each label")
-    names = in_order(labels)
-    if len(names) < 2:
-        raise DistanceError(f"distances between emotions need two or more, found {', '.join(names) or 'none'}")
-    member = np.array([names.index(str(label)) for label in labels])
-    pooled, shrink, dimensions = options[0] == "pooled", options[1], options[2] or x.shape[1]
-    return _Groups(names, member, pooled, shrink, dimensions)
-
-
-def _checked(x: NDArray[np.float64], groups: _Groups) -> tuple[NDArray[np.float64], list[Spread]]:
-    """Return means and covariances of all clips, or say what is missing."""
-    means, spreads = _spreads(x, groups)
-    known = [spread for spread in spreads if spread is not None]
-    if len(known) == len(spreads):
-        return means, known
-    count, of = len(x), ""
-    if not groups.pooled:
-        first = spreads.index(None)
-        count, of = int(np.bincount(groups.member)[first]), f" of {groups.names[first]}"
-    freedom = covariances.LEAST_FREEDOM if groups.shrink else groups.dimensions
-    needed = freedom + (groups.n if groups.pooled else 1)
-    advice = "choose more clips" if groups.pooled else "pool the covariances"
-    if not groups.shrink:
-        advice = "shrink it (Ledoit-Wolf), or measure in the map, which has fewer dimensions"
-    raise DistanceError(
-        f"{count} clip{'s' * (count != 1)}{of} with {groups.dimensions} values each: this covariance needs {needed} or"
-        f" more; {advice}"
-    )
-
-
-def _spreads(x: NDArray[np.float64], groups: _Groups) -> tuple[NDArray[np.float64], list[Spread | None]]:
-    """Return emotion means (E, d) and covariances."""
-    means = np.stack([x[groups.member == emotion].mean(axis=0) for emotion in range(groups.n)])
-    residuals = x - means[groups.member]
-    how = {"shrink": groups.shrink, "dimensions": groups.dimensions}
-    if groups.pooled:
-        return means, [covariances.estimate(residuals, n_means=groups.n, **how)] * groups.n
-    parts = [residuals[groups.member == emotion] for emotion in range(groups.n)]
-    return means, [covariances.estimate(part, n_means=1, **how) for part in parts]
-
-
-def _metric(spread: Spread, emotions: Sequence[int], groups: _Groups) -> Metric:
-    """Return the metric of a covariance of the clips of these emotions, or say what would help."""
-    try:
-        return Metric(spread)
-    except np.linalg.LinAlgError:
-        count = int(np.isin(groups.member, emotions).sum())
-        of = "" if groups.pooled else f" of {' and '.join(groups.names[k] for k in emotions)}"
-        advice = "choose more clips, or measure in the map" if groups.pooled else "pool the covariances"
-        if not groups.shrink:
-            advice = "shrink the covariance, or measure in the map"
-        raise DistanceError(
-            f"{count} clips{of} with {groups.dimensions} values each: some values follow from others, so that no"
-            f" distance is defined; {advice}"
-        ) from None
-
-
-def _between(means: NDArray[np.float64], spreads: Sequence[Spread], groups: _Groups) -> NDArray[np.float64]:
-    if groups.pooled:
-        return np.sqrt(_metric(spreads[0], range(groups.n), groups).squared(means, means))
-    found = np.zeros((len(means), len(means)))
-    for a, b in combinations(range(len(means)), 2):
-        metric = _metric(covariances.mean_of(spreads[a], spreads[b]), (a, b), groups)
-        found[a, b] = found[b, a] = np.sqrt(metric.squared(means[a : a + 1], means[b : b + 1])).item()
-    return found
-
-
-def _to_emotion(
-    x: NDArray[np.float64], means: NDArray[np.float64], spreads: Sequence[Spread], groups: _Groups
-) -> NDArray[np.float64]:
-    if groups.pooled:
-        return np.sqrt(_metric(spreads[0], range(groups.n), groups).squared(x, means))
-    each = [_metric(spread, (k,), groups).squared(x, means[k : k + 1]) for k, spread in enumerate(spreads)]
-    return np.sqrt(np.concatenate(each, axis=1))

@@ -27,15 +27,34 @@ class ProjectionError(SerError, ValueError):
 
 
 @dataclass(frozen=True)
+class Scaler:
+    """What `scale` does, kept for vectors that come later: ``centre`` and ``spread``, both of shape (dim,).
+
+    ``spread`` is 1 where vectors are only centred, infinite where a dimension is constant: it stays 0 whatever comes.
+    """
+
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    def scale(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return vectors of shape (n, dim), scaled."""
+        x = vectors.astype(np.float64)
+        x -= self.centre
+        x /= self.spread
+        return x
+
+
+@dataclass(frozen=True)
 class Projection:
     """Coordinates, shape (n_clips, n_components), float32, and where the method has it the variance they explain.
 
-    ``explained_variance`` holds the share (0-1) of each of the first components, up to `SCREE` of them; it is None for
-    UMAP, which explains no variance.
+    ``explained_variance`` holds the share (0-1) of each of the first components, up to `SCREE` of them; ``axes``,
+    shape (dim, n_components), take scaled vectors to their coordinates. Both are None for UMAP, which has neither.
     """
 
     coordinates: NDArray[np.float32]
     explained_variance: NDArray[np.float64] | None
+    axes: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +72,23 @@ class Quality:
     k: int
 
 
+def scaler(vectors: NDArray[np.float32], scaling: Scaling) -> Scaler:
+    """Return what centres every dimension, and with ``standard`` divides it by its standard deviation.
+
+    ``vectors`` has shape (n_clips, dim). Dimensions that are constant up to rounding become 0.
+    """
+    x = vectors.astype(np.float64)
+    centre = x.mean(axis=0)
+    if scaling == "centre":
+        return Scaler(centre, np.ones_like(centre))
+    x -= centre
+    deviation = x.std(axis=0)
+    varies = deviation > 1e-12 * (1 + np.abs(vectors).max(axis=0))
+    return Scaler(centre, np.where(varies, deviation, np.inf))
+
+
 def scale(vectors: NDArray[np.float32], scaling: Scaling) -> NDArray[np.float64]:
-    """Centre every dimension, and with ``standard`` divide it by its standard deviation (constant ones stay 0).
+    """Centre every dimension, and with ``standard`` divide it by its standard deviation (constant ones become 0).
 
     Examples
     --------
@@ -62,12 +96,7 @@ def scale(vectors: NDArray[np.float32], scaling: Scaling) -> NDArray[np.float64]
     array([[-1.,  0.],
            [ 1.,  0.]])
     """
-    x = vectors.astype(np.float64)
-    x -= x.mean(axis=0)
-    if scaling == "standard":
-        deviation = x.std(axis=0)
-        x /= np.where(deviation > 1e-12 * (1 + np.abs(vectors).max(axis=0)), deviation, np.inf)
-    return x
+    return scaler(vectors, scaling).scale(vectors)
 
 
 def span(vectors: NDArray[np.float32], scaling: Scaling) -> NDArray[np.float64]:
@@ -185,7 +214,8 @@ def _pca(x: NDArray[np.float64], n_components: int) -> Projection:
     axes = axes[:, :n_components]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n_components)])
     total = np.square(x).sum()
-    return Projection((x @ axes).astype(np.float32), variances / total if total else np.zeros(n_kept))
+    explained = variances / total if total else np.zeros(n_kept)
+    return Projection((x @ axes).astype(np.float32), explained, axes)
 
 
 def _largest(products: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

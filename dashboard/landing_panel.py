@@ -1,0 +1,146 @@
+"""Where a clip lands: on the map, beside the clips of the corpus, and on Russell's plane."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import streamlit as st
+
+from dashboard import clip_panel, export, links, map_panel, upload_panel, widgets
+from dashboard.circumplex_panel import CONFIG
+from dashboard.place_data import Look, Taught
+from dashboard.uploads import Upload
+from dashboard.words import number
+from ser_core.embeddings import Embeddings
+from ser_core.plots import landing as plots
+from ser_core.plots.landing import Own
+
+PLANE: Final = "landing_plane"
+"""Key of the container of the picture of Russell's plane."""
+PLANE_HEIGHT: Final = 520
+WIDTHS: Final = (1.85, 1)
+EXACT: Final = (
+    "The clip went through the scaling and along the axes that the map was made with (PCA): this is exactly its place."
+)
+BETWEEN: Final = (
+    "A UMAP map has no rule for new clips: the clip lies between its nearest ones, the nearer, the closer. That is "
+    "about its place: clips of the corpus, placed in this way, come to lie {} % of the map's spread from their own "
+    "points (median)."
+)
+NEAR: Final = "Lines lead to the ten nearest clips of the corpus in the original space, with all its dimensions."
+BESIDE: Final = "Click a point of the map to hear a clip of the corpus beside yours."
+ALT: Final = "Map of the corpus with your clip on it; the nearest clips are listed below"
+
+
+@st.fragment
+def show(look: Look, taught: Taught | None, others: Sequence[Look], *, column: str) -> None:
+    """Show the map and the plane, and beside them the clip and the one of the corpus that was clicked."""
+    found = look.atlas.found
+    row = clip_panel.row_in_hand(found)
+    left, right = st.columns(WIDTHS, gap="medium")
+    with left:
+        scene = _scene(look, others, column)
+        map_panel.picture(scene, alt=ALT, several=False)
+        st.caption(landed(look))
+        if taught is not None:
+            _plane(look, taught, others)
+    with right:
+        upload_panel.sound(look.upload)
+        upload_panel.facts(look.upload)
+        _beside(found, row)
+    map_panel.listen(scene, row, None)
+    links.publish()
+
+
+def alone(upload: Upload) -> None:
+    """Show a clip that is not placed."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        upload_panel.sound(upload)
+    with right:
+        upload_panel.facts(upload)
+
+
+def landed(look: Look) -> str:
+    """Say how the clip came to its place on the map, and how far to trust it."""
+    off = look.atlas.ground.error()
+    said = [EXACT if off is None else BETWEEN.format(f"{100 * off:.0f}")]
+    said.append(NEAR)
+    if look.placed.same is not None:
+        said.append("Its nearest clip is this very recording.")
+    return " ".join(said)
+
+
+def _scene(look: Look, others: Sequence[Look], column: str) -> map_panel.Scene:
+    drawn = look.atlas.ground.drawn
+    near = drawn.projection.coordinates[look.placed.landing.rows[0]]
+    hand, rest = Own(look.upload.name, look.placed.point), [Own(one.upload.name, one.placed.point) for one in others]
+    ids = tuple((one.upload.id, one.placed.point.tobytes()) for one in (look, *others))
+    several = len(look.choice.names) > 1
+    over: dict[str, Any] = {"overlay": plots.on_map(hand, rest, near=near), "overlay_id": ("placed", ids)}
+    if drawn.view.n_components == 3:
+        over["pointers"] = [plots.pointer(hand)]
+    return map_panel.scene(look.atlas.found, drawn, column=column, common=several, **over)
+
+
+def _beside(found: Embeddings, row: int | None) -> None:
+    if row is None:
+        st.caption(BESIDE)
+        return
+    st.markdown("**Beside it, from the corpus**")
+    clip_panel.beside(found, row)
+
+
+def _plane(look: Look, taught: Taught, others: Sequence[Look]) -> None:
+    """Show Russell's plane with the corpus that taught it, and the clip with the region of its true place."""
+    place, region = look.placed.affect, taught.plane.region
+    if place is None:
+        return
+    found, name = look.atlas.found, taught.plane.teacher
+    here = np.flatnonzero(found.clips["corpus"].to_numpy(str) == name)
+    rows = here[taught.rows] if len(here) else np.full(len(taught.rows), -1)
+    records = found.clips.to_dict("records")
+    texts = [map_panel.clip_label(records[row]) if row >= 0 else name for row in rows]
+    figure = plots.plane(
+        taught.plane.scored.placed,
+        taught.labels,
+        rows=rows.astype(np.int32),
+        texts=texts,
+        hand=Own(look.upload.name, place),
+        others=[Own(one.upload.name, one.placed.affect) for one in others if one.placed.affect is not None],
+        ellipse=region.ellipse(place) if region else None,
+        height=PLANE_HEIGHT,
+    )
+
+    def chosen() -> None:
+        points = st.session_state[f"{PLANE}_figure"]["selection"]["points"]
+        wanted = points[0].get("customdata") if points else None
+        wanted = wanted[0] if isinstance(wanted, list) and wanted else wanted
+        if isinstance(wanted, int) and 0 <= wanted < len(found.clips):
+            clip_panel.take(found, wanted)
+
+    st.markdown(f"**On Russell's plane** (learnt from {widgets.plain(name)})")
+    options: dict[str, Any] = {"config": CONFIG, "on_select": chosen, "selection_mode": "points"}
+    with st.container(key=PLANE):
+        st.plotly_chart(figure, key=f"{PLANE}_figure", alt="Your clip on Russell's plane", **options)
+    st.caption(_affect(look, taught))
+    export.picture(PLANE, name="plane-of-clip")
+
+
+def _affect(look: Look, taught: Taught) -> str:
+    """Say where the clip lies on the plane, and how sure that is."""
+    place, region = look.placed.affect, taught.plane.region
+    valence, arousal = (number(value) for value in (place if place is not None else (None, None)))
+    if region is None:
+        return (
+            f"Valence {valence}, arousal {arousal} (labels lie from \u22121 to 1). Too few clips of "
+            "speakers that were not heard are there to tell how sure that is."
+        )
+    wide, high = (number(value) for value in region.half_widths())
+    return (
+        f"Valence {valence} (give or take {wide}), arousal {arousal} (give or take {high}); labels lie from \u22121 "
+        "to 1, a clip can come to lie beyond. "
+        f"Dotted: of {region.n_clips:,} clips by {region.n_speakers} speakers, each placed without having heard the "
+        f"speaker, {100 * region.share:.0f} % belong this near to where they were placed. What a clip is held against "
+        f"is {widgets.plain(taught.learnt_on)}, not what somebody felt."
+    )

@@ -1,0 +1,197 @@
+"""Where does this clip lie among clips that are known? Upload or record one, see it land, hear what is near to it."""
+
+from contextlib import suppress
+from typing import Final
+
+import streamlit as st
+
+from dashboard import (
+    clip_panel,
+    compare_panel,
+    emotions_panel,
+    frame,
+    keep_panel,
+    landing_panel,
+    links,
+    nearest_panel,
+    path_panel,
+    place_data,
+    progress,
+    unusual_panel,
+    upload_panel,
+    uploads,
+    widgets,
+)
+from dashboard.place_data import Look, Prepared
+from ser_core.errors import SerError
+from ser_core.maps import View
+
+SEEN: Final = "A clip of yours among the clips of a corpus: where it lands, what it is near to, how unusual it is."
+TRUST: Final = (
+    "Do not take it for what somebody felt: every answer is a comparison with this corpus alone, its speakers, its "
+    "words for emotions and its microphones; beside each stands how often it is right for voices not heard before."
+)
+PARTS: Final = {"lands": "Where it lands", "time": "Over time", "two": "Compare two"}
+REFERENCES: Final = """
+- **Landing:** a PCA map is a fixed turning of the values, so a new clip has an exact place on it. A UMAP map has no
+  such rule: the clip is put between its nearest clips, weighted as UMAP weighs neighbours (McInnes, Healy & Melville
+  2018, arXiv:1802.03426, smooth nearest-neighbour distances).
+- **How far from an emotion (Mahalanobis distance):** measured in all dimensions, in units of the spread that emotions
+  share (pooled covariance, shrunk after Ledoit & Wolf 2004, *J. Multivariate Analysis* 88: 365-411).
+- **Unlike everything here (out of distribution):** further from every emotion than 99 % of the corpus's own clips are,
+  each measured with its own speaker left out.
+- **Probabilities:** of a support vector machine, calibrated (Platt 1999) on speakers that it had not learnt from.
+- **Right for voices not heard before:** each speaker is left out in turn, and the clips answered for by what was learnt
+  from the others; the mean over emotions of the share that is right (UAR). Guessing is right for one in the number of
+  emotions.
+- **Ellipse on Russell's plane:** as large as needed to hold 95 % of the clips of speakers left out (split conformal
+  prediction: Lei et al. 2018, *JASA* 113: 1094-1111).
+- **Plane:** J. A. Russell 1980, *J. Personality and Social Psychology* 39: 1161-1178; see the page Circle of emotions.
+"""
+
+
+def main() -> None:
+    """Draw the page."""
+    uploads.stay_in_memory()
+    choice = frame.choose()
+    if choice is None:
+        return
+    with st.sidebar:
+        view = widgets.view(choice.found)
+    frame.introduce(SEEN, TRUST)
+    st.caption(upload_panel.PRIVACY)
+    clip_panel.check_link(choice.found)
+    frame.synthetic(choice.located)
+    upload = uploads.in_hand()
+    with st.container() if upload is None else st.expander("Add clips"):
+        upload_panel.add()
+    upload_panel.problems()
+    if upload is not None:
+        upload_panel.here(upload)
+    part = widgets.segments("placing", "Show", list(PARTS), default="lands", show=PARTS.__getitem__)
+    frame.notes()
+    if part == "two":
+        _compare(choice, view)
+    elif upload is None:
+        upload_panel.teach(choice)
+    else:
+        _one(choice, view, upload, part)
+    if upload is not None:
+        keep_panel.show(upload, choice)
+    with st.expander("How to read this page"):
+        st.markdown(REFERENCES)
+    links.publish()
+
+
+def _one(choice: frame.Choice, view: View, upload: uploads.Upload, part: str) -> None:
+    """Show one clip, or as much of it as there is."""
+    teacher = _teacher(choice)
+    try:
+        ready = _prepared(choice, view, teacher)
+        look = _look(choice, view, upload, ready) if ready else None
+    except SerError as error:
+        st.error(widgets.plain(str(error)))
+        ready = look = None
+    if ready is None or look is None:
+        landing_panel.alone(upload)
+    elif part == "time":
+        path_panel.show(look)
+        _plane_later(look, ready, teacher)
+    else:
+        _lands(look, ready, teacher)
+    if ready is not None:
+        frame.sources(choice, *frame.view_facts(choice, view))
+
+
+def _lands(look: Look, ready: Prepared, teacher: str | None) -> None:
+    """Show where a clip lands, what it is near to, and what is unusual about it."""
+    with st.sidebar:
+        column = widgets.colour(look.choice.found.clips)
+    for sentence in emotions_panel.says(look):
+        st.markdown(sentence)
+    landing_panel.show(look, ready.taught, _others(look, ready), column=column)
+    _plane_later(look, ready, teacher)
+    emotions_panel.show(look)
+    _check_later(look, ready)
+    nearest_panel.show(look)
+    unusual_panel.show(look)
+
+
+def _compare(choice: frame.Choice, view: View) -> None:
+    ready = _prepared(choice, view, _teacher(choice))
+    if ready is not None:
+        compare_panel.show(choice, view, ready, uploads.all_())
+
+
+def _teacher(choice: frame.Choice) -> str | None:
+    """Choose the corpus that valence and arousal are learnt from."""
+    can = place_data.teachers(choice)
+    if not can:
+        return None
+    with st.sidebar:
+        return widgets.select(
+            "teacher", "Valence and arousal from", can, default=can[0], help="The corpus that they are learnt from."
+        )
+
+
+def _prepared(choice: frame.Choice, view: View, teacher: str | None) -> Prepared | None:
+    """Return what clips are placed among; None, and an offer to draw it, where the map is not drawn."""
+    if frame.wanted_map(choice, view) is None:
+        return None
+    return place_data.prepared(choice, view, teacher)
+
+
+def _look(choice: frame.Choice, view: View, upload: uploads.Upload, ready: Prepared) -> Look | None:
+    """Return the clip in hand placed; None, and a bar, while that is computed."""
+    vectors = uploads.vectors(upload, choice)
+    if vectors is None:
+        upload_panel.waiting(upload, choice)
+        return None
+    return place_data.look(choice, view, upload, vectors, ready)
+
+
+def _others(look: Look, ready: Prepared) -> list[Look]:
+    """Return the other clips of the session, as far as they could be placed yet; the rest comes in a while."""
+    out = []
+    for other in [one for one in uploads.all_() if one is not look.upload]:
+        with suppress(SerError):  # it is told when the clip is taken in hand
+            vectors = uploads.vectors(other, look.choice, first=False)
+            if vectors is not None:
+                out.append(place_data.look(look.choice, look.view, other, vectors, ready))
+    upload_panel.follow(look.choice)
+    return out
+
+
+def _plane_later(look: Look, ready: Prepared, teacher: str | None) -> None:
+    """Say why there is no plane, or offer to learn it where that takes too long for a page."""
+    if teacher is None and look.atlas.emotions:  # without emotions, what cannot be told is said together
+        for sentence in ready.no_plane:
+            st.info(widgets.plain(f"{sentence}."))
+    if "plane" in ready.later and teacher is not None:
+        name = widgets.plain(teacher)
+        progress.offer(
+            place_data.plane_job(look.choice, look.view, teacher),
+            going=f"Valence and arousal are being learnt from {name}; you can go on elsewhere meanwhile.",
+            wanted=f"Valence and arousal have not been learnt from {name} yet: each speaker is left out in turn.",
+            label="Learn valence and arousal (in the background)",
+            start=lambda: place_data.start_plane(look.choice, look.view, teacher),
+        )
+
+
+def _check_later(look: Look, ready: Prepared) -> None:
+    """Offer to check the answers on unseen speakers where that takes too long for a page."""
+    if "unseen" not in ready.later:
+        return
+    found = look.choice.found
+    clips = f"{len(found.clips):,} clips of {found.vectors.shape[2]:,} values"
+    progress.offer(
+        place_data.unseen_job(look.choice, look.view),
+        going=f"The answers are being checked on {clips}; you can go on elsewhere meanwhile.",
+        wanted=f"Probabilities, and how often these answers are right for speakers who were not heard before, have not "
+        f"been computed yet: each speaker is left out in turn, of {clips}.",
+        label="Check the answers (in the background)",
+        start=lambda: place_data.start_unseen(look.choice, look.view),
+    )
+
+
+frame.page("Place a clip", main)

@@ -1,0 +1,102 @@
+"""Pictures of clips that land: what is drawn, where, and that names stay text."""
+
+import numpy as np
+import pytest
+
+from ser_core.plots import circumplex
+from ser_core.plots import landing as plots
+from ser_core.plots.landing import Own
+
+NAME = "<b>mine</b>.wav"
+SHOWN = "&lt;b&gt;mine&lt;/b&gt;.wav"
+PLACED = np.array([[0.5, 0.5], [-0.5, -0.2], [-0.6, 0.4], [0.4, -0.3]])
+LABELS = ["happiness", "sadness", "sadness", "calm"]
+
+
+def drawn(hand=None, others=(), ellipse=None):
+    rows, texts = np.arange(10, 14, dtype=np.int32), ["a", "b", "c", "d"]
+    how = {"hand": hand, "others": list(others), "ellipse": ellipse, "height": 500}
+    return plots.plane(PLACED, LABELS, rows=rows, texts=texts, **how)
+
+
+def of(traces, meta: str):
+    return next(trace for trace in traces if trace.meta == meta)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_clip_in_hand_has_lines_to_its_nearest(n):
+    here, near = np.arange(n, dtype=np.float32), np.arange(4 * n, dtype=np.float32).reshape(4, n) + 5
+    ways, clip = plots.on_map(Own(NAME, here), [], near=near)
+    for axis, name in enumerate("xyz"[:n]):
+        line = np.array(ways[name], float)
+        assert line[::3].tolist() == [here[axis]] * 4
+        assert line[1::3].tolist() == near[:, axis].tolist()
+        assert np.isnan(line[2::3]).all()
+        assert clip[name][0] == here[axis]
+    assert clip.type == ("scatter" if n == 2 else "scatter3d")
+    assert clip.text == (SHOWN,)
+    assert clip.customdata is None  # a click takes clips of the corpus alone
+    assert ways.hoverinfo == "skip"
+
+
+def test_other_clips_are_smaller_and_under_the_one_in_hand():
+    others = [Own("one", np.zeros(2)), Own("two", np.ones(2))]
+    _, rest, clip = plots.on_map(Own(NAME, np.ones(2)), others, near=np.zeros((0, 2)))
+    assert rest.text == ("one", "two")
+    assert rest.marker.size < clip.marker.size
+    assert rest.marker.color != clip.marker.color
+
+
+def test_ones_own_clips_stand_out_on_both_themes():
+    """White with a dark edge: one of them differs from any background by a lightness of half the scale or more."""
+    inks = [(plots.WHITE, plots.DARK), (plots.OTHERS, plots.DARK)]
+    for fill, edge in inks:
+        light, dark = (int(ink[1:3], 16) / 255 for ink in (fill, edge))
+        assert light - dark > 0.5
+
+
+def test_the_arrow_points_at_the_clip():
+    arrow = plots.pointer(Own(NAME, np.array([1.0, 2.0, 3.0])))
+    assert (arrow["x"], arrow["y"], arrow["z"], arrow["name"]) == (1.0, 2.0, 3.0, "own")
+
+
+def test_the_plane_has_faint_clips_and_the_ellipse():
+    angle = np.linspace(0, 2 * np.pi, 50)
+    ellipse = np.column_stack([0.2 + np.cos(angle), 0.1 + np.sin(angle)])
+    figure = drawn(Own(NAME, np.array([0.2, 0.1])), [Own("b", np.array([-0.2, 0.3]))], ellipse)
+    clouds = [trace for trace in figure.data if trace.type == "scattergl" and trace.meta is None]
+    assert sorted(row for cloud in clouds for row in cloud.customdata) == [10, 11, 12, 13]
+    assert {cloud.marker.opacity for cloud in clouds} == {plots.FAINT}
+    assert {cloud.unselected.marker.opacity for cloud in clouds} == {plots.FAINT}
+    assert len([trace for trace in figure.data if trace.meta == "middle"]) == 3
+    edge = of(figure.data, "ellipse")
+    assert np.array_equal(np.column_stack([edge.x, edge.y]), ellipse)
+    assert edge.fill == "toself"
+    clip = of(figure.data, plots.HAND)
+    assert (clip.x[0], clip.y[0], clip.text[0]) == (0.2, 0.1, SHOWN)
+    assert of(figure.data, plots.OTHER).x[0] == -0.2
+    assert figure.layout.yaxis.scaleanchor == "x"
+    assert not any(trace.showlegend for trace in figure.data)
+
+
+def test_all_of_ones_own_is_in_sight():
+    ellipse = np.array([[4.0, 0.0], [3.0, -3.0]])
+    figure = drawn(Own("a", np.array([3.5, 0.2])), [Own("b", np.array([-2.5, 2.0]))], ellipse)
+    (left, right), (low, high) = figure.layout.xaxis.range, figure.layout.yaxis.range
+    assert left < -2.5
+    assert right > 4
+    assert low < -3
+    assert high > 2
+    assert tuple(drawn().layout.xaxis.range) == (-plots.USUAL[0], plots.USUAL[0])
+
+
+def test_without_a_clip_or_a_region_there_is_neither():
+    metas = {trace.meta for trace in drawn().data}
+    assert not metas & {plots.HAND, plots.OTHER, "ellipse"}
+
+
+def test_the_backgrounds_are_clear():
+    figure = drawn(Own("a", np.zeros(2)))
+    assert (figure.layout.paper_bgcolor, figure.layout.plot_bgcolor) == ("rgba(0,0,0,0)", "rgba(0,0,0,0)")
+    assert figure.layout.height == 500
+    assert plots.LINE == circumplex.LINE
