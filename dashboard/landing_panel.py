@@ -24,8 +24,8 @@ EXACT: Final = (
 )
 BETWEEN: Final = (
     "A UMAP map has no rule for new clips: the clip lies between its nearest ones, the nearer, the closer. That is "
-    "about its place: clips of the corpus, placed in this way, come to lie {} % of the map's spread from their own "
-    "points (median)."
+    "about its place: clips of the corpus, placed in this way by clips of other speakers, come to lie {} % of the "
+    "map's spread from their own points (median)."
 )
 NEAR: Final = "Lines lead to the ten nearest clips of the corpus in the original space, with all its dimensions."
 BESIDE: Final = "Click a point of the map to hear a clip of the corpus beside yours."
@@ -63,7 +63,7 @@ def alone(upload: Upload) -> None:
 
 def landed(look: Look) -> str:
     """Say how the clip came to its place on the map, and how far to trust it."""
-    off = look.atlas.ground.error()
+    off = look.atlas.ground.error
     said = [EXACT if off is None else BETWEEN.format(f"{100 * off:.0f}")]
     said.append(NEAR)
     if look.placed.same is not None:
@@ -136,7 +136,7 @@ def _affect(look: Look, taught: Taught) -> str:
             f"Valence {valence}, arousal {arousal} (labels lie from \u22121 to 1). Too few clips of "
             "speakers that were not heard are there to tell how sure that is."
         )
-    wide, high = (number(value) for value in region.half_widths())
+    wide, high = (number(value) for value in region.half_widths)
     return (
         f"Valence {valence} (give or take {wide}), arousal {arousal} (give or take {high}); labels lie from \u22121 "
         "to 1, a clip can come to lie beyond. "

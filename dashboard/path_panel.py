@@ -108,7 +108,7 @@ def _against_time(look: "Look", track: "Track", nearest: list[str] | None) -> No
         _caption(look, track, band=False)
         return
     region = look.atlas.plane.region if look.atlas.plane else None
-    half_widths = region.half_widths() if region else None
+    half_widths = region.half_widths if region else None
     st.markdown("**Arousal and valence against time**" if track.affect is not None else "**Nearest emotion over time**")
     length = look.upload.clip.seconds
     figure = plots.against_time(

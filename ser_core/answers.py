@@ -34,7 +34,7 @@ def summary(placed: "Placed") -> dict[str, Any]:
     said: dict[str, Any] = {
         "corpora": list(atlas.names),
         "encoder": atlas.found.recipe["name"],
-        "map": {**asdict(view), "exact": atlas.ground.exact, "error": atlas.ground.error()},
+        "map": {**asdict(view), "exact": atlas.ground.exact, "error": atlas.ground.error},
         "clip": _clip(placed),
         "point": placed.point,
         "same_recording": None if placed.same is None else _label(placed, placed.same),
@@ -103,7 +103,7 @@ def _plane(placed: "Placed") -> dict[str, Any] | None:
     plane = placed.atlas.plane
     if plane is None or placed.affect is None:
         return None
-    around = plane.region.half_widths() if plane.region else (None, None)
+    around = plane.region.half_widths if plane.region else (None, None)
     axes = {name: placed.affect[axis] for axis, name in enumerate(AXES)}
     region = {f"{name}_within": around[axis] for axis, name in enumerate(AXES)}
     return {

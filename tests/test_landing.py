@@ -1,5 +1,6 @@
 """Where clips land, against scikit-learn, UMAP and root finding, on synthetic vectors and on real ones."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ser_core import audio, catalogue, embeddings, landing, maps
 from ser_core.cache import Cache
+from ser_core.corpora.folder import UNKNOWN
 from ser_core.embeddings import Embeddings
 from ser_core.encoders import ENCODERS
 from ser_core.geometry import projection
@@ -27,11 +29,11 @@ def cloud(n: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
     return (random.normal(size=(n, dim)) @ random.normal(size=(dim, dim)) + random.normal(size=dim)).astype(np.float32)
 
 
-def embedded(vectors: NDArray[np.float32]) -> Embeddings:
+def embedded(vectors: NDArray[np.float32], speakers: Sequence[str] = ()) -> Embeddings:
     n, dim = vectors.shape
     return Embeddings(
         vectors[:, None].copy(),
-        pd.DataFrame({"file": [f"{row}.wav" for row in range(n)]}),
+        pd.DataFrame({"file": [f"{row}.wav" for row in range(n)], "speaker": speakers or [UNKNOWN] * n}),
         {"name": "made", "layers": ["only"], "dim": dim},
         tuple(f"{row:064d}" for row in range(n)),
         pd.DataFrame(columns=["corpus", "file", "reason"]),
@@ -47,7 +49,7 @@ def on(vectors: NDArray[np.float32], *, n_components: int = 2, scaling: Scaling 
     return landing.ground(found, Map(view, projected, near, far, None, projection.scaler(vectors, scaling)))
 
 
-def without_axes(vectors: NDArray[np.float32], points: NDArray[np.float32]) -> Ground:
+def without_axes(vectors: NDArray[np.float32], points: NDArray[np.float32], speakers: Sequence[str] = ()) -> Ground:
     """A map that has points, but no axes, as UMAP's; not scaled, so that distances are plain."""
     n, dim = vectors.shape
     apart = cdist(vectors.astype(float), vectors.astype(float)) + np.diag(np.full(n, np.inf))
@@ -55,7 +57,7 @@ def without_axes(vectors: NDArray[np.float32], points: NDArray[np.float32]) -> G
     far = np.take_along_axis(apart, near, axis=1)
     view, scaler = View(0, "umap", points.shape[1], "centre", 0), Scaler(np.zeros(dim), np.ones(dim))
     drawn = Map(view, Projection(points, None), near.astype(np.int32), far.astype(np.float32), None, scaler)
-    return landing.ground(embedded(vectors), drawn)
+    return landing.ground(embedded(vectors, speakers), drawn)
 
 
 def by_root(distances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -74,7 +76,7 @@ def test_clips_of_the_corpus_land_on_their_own_points(n: int, dim: int, scaling:
     ground = on(x, n_components=n_components, scaling=scaling)
     own = ground.drawn.projection.coordinates
     assert ground.exact
-    assert ground.error() is None
+    assert ground.error is None
     together = ground.land(x)
     assert np.abs(together.points - own).max() <= 1e-5
     one_by_one = np.concatenate([ground.land(x[row : row + 1]).points for row in range(n)])
@@ -209,12 +211,24 @@ def test_the_error_is_that_of_clips_landed_without_themselves() -> None:
         rest = np.arange(40) != row
         apart.append(np.linalg.norm(without_axes(x[rest], points[rest]).land(x[[row]]).points[0] - points[row]))
     spread = np.median(np.linalg.norm(points - points.mean(axis=0), axis=1))
-    assert without_axes(x, points).error() == pytest.approx(np.median(apart) / spread, rel=1e-5)
+    assert without_axes(x, points).error == pytest.approx(np.median(apart) / spread, rel=1e-5)
+
+
+def test_the_error_leaves_out_the_clips_of_the_same_speaker() -> None:
+    x, points = cloud(60, 6), cloud(60, 2, seed=1)
+    speakers = ["ada", "ben", "cleo", UNKNOWN] * 15
+    apart = []
+    for row in range(60):
+        if speakers[row] != UNKNOWN:
+            rest = np.array([one != speakers[row] for one in speakers])
+            apart.append(np.linalg.norm(without_axes(x[rest], points[rest]).land(x[[row]]).points[0] - points[row]))
+    spread = np.median(np.linalg.norm(points - points.mean(axis=0), axis=1))
+    assert without_axes(x, points, speakers).error == pytest.approx(np.median(apart) / spread, rel=1e-5)
 
 
 def test_a_smooth_map_has_a_small_error() -> None:
     x = np.random.default_rng(0).uniform(size=(400, 2)).astype(np.float32)
-    right, wrong = without_axes(x, 3 * x).error(), without_axes(x, 3 * x[::-1].copy()).error()
+    right, wrong = without_axes(x, 3 * x).error, without_axes(x, 3 * x[::-1].copy()).error
     assert right is not None
     assert wrong is not None
     assert right < 0.1 < 0.5 < wrong
@@ -255,7 +269,7 @@ def test_a_kept_map_lands_clips_as_the_drawn_one(cache: Cache, method: Method, m
     assert kept is not None
     again = landing.ground(found, kept)
     assert again.exact == (method == "pca")
-    assert again.error() == first.error()
+    assert again.error == first.error
     for name in ("points", "rows", "distances"):
         assert (getattr(again.land(new), name) == getattr(first.land(new), name)).all()
 

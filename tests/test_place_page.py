@@ -358,7 +358,7 @@ def test_umap_is_offered_and_says_how_the_clip_landed(small, monkeypatch):
     found = embeddings.load(catalogue.get(Cache(small), "tones"), Cache(small).stores()[0], cache=Cache(small))
     drawn = kept_umap(found, Cache(small))
     app.run()
-    off = landing.ground(found, drawn).error()
+    off = landing.ground(found, drawn).error
     assert f"come to lie {100 * off:.0f} % of the map's spread" in texts(app)
     assert own(app, "your clip")
 

@@ -108,3 +108,14 @@ def test_what_cannot_be_measured() -> None:
         yardstick(x, ["anger"] * 60)
     with pytest.raises(DistanceError, match="one row for each label"):
         yardstick(x, labels[1:])
+
+
+def test_values_beyond_the_limit_count_as_the_limit() -> None:
+    x, labels = np.random.default_rng(5).normal(size=(60, 4)), np.array(["anger", "joy", "sadness"] * 20)
+    x[7, 2] = 5000.0
+    cut = np.clip(x, -3, 3)
+    measure = yardstick(x, labels, limit=3.0)
+    far = np.array([[0.1, -800.0, 0.2, 2.0]])
+    expected = yardstick(cut, labels).measure(np.array([[0.1, -3.0, 0.2, 2.0]]))
+    assert measure.measure(far) == pytest.approx(expected, abs=1e-12)
+    assert np.abs(measure.measure(far) - yardstick(x, labels).measure(far)).max() > 1

@@ -24,6 +24,9 @@ class Region:
         How many times its size (the square root of ``matrix``) the ellipse is.
     share
         Of clips whose true place lies within.
+    half_widths
+        How far to either side of the placed valence, and of the placed arousal, the true one lies for this share of
+        clips, each taken alone: less than the ellipse reaches, which holds both at once.
     n_clips, n_speakers
         That this was learnt from.
     """
@@ -31,6 +34,7 @@ class Region:
     matrix: NDArray[np.float64]
     radius: float
     share: float
+    half_widths: tuple[float, float]
     n_clips: int
     n_speakers: int
 
@@ -39,11 +43,6 @@ class Region:
         angle = np.linspace(0, 2 * np.pi, n)
         circle = np.column_stack([np.cos(angle), np.sin(angle)])
         return centre + self.radius * circle @ np.linalg.cholesky(self.matrix).T
-
-    def half_widths(self) -> tuple[float, float]:
-        """Return how far it reaches to either side, in valence and in arousal."""
-        valence, arousal = self.radius * np.sqrt(np.diag(self.matrix))
-        return float(valence), float(arousal)
 
     def holds(self, errors: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Say of errors (true minus placed), shape (n_clips, 2), which are within."""
@@ -117,7 +116,8 @@ def _region(errors: NDArray[np.float64], speakers: NDArray[np.str_], share: floa
     if not np.linalg.cond(matrix) < 1e12:
         return None
     radius = np.sort(_sizes(errors, matrix))[rank - 1]
-    return Region(matrix, float(radius), share, len(errors), len(np.unique(speakers)))
+    valence, arousal = np.sort(np.abs(errors), axis=0)[rank - 1]
+    return Region(matrix, float(radius), share, (float(valence), float(arousal)), len(errors), len(np.unique(speakers)))
 
 
 def _sizes(errors: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -53,7 +53,7 @@ def on_map(hand: Own, others: Sequence[Own], *, near: NDArray[np.floating]) -> l
 
 
 def pointer(hand: Own) -> dict[str, Any]:
-    """Return an arrow to a clip on a 3-D map: unlike the clip itself, it is seen in front of all others (`clicks.js` keeps it)."""
+    """Return an arrow to a clip on a 3-D map, which is seen in front of all others; ``clicks.js`` keeps it there."""
     place = dict(zip("xyz", hand.place.tolist(), strict=True))
     look = {"arrowcolor": LINE, "arrowhead": 2, "arrowwidth": 2, "standoff": 6, "ax": -48, "ay": -64}
     return {
