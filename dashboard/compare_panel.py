@@ -8,14 +8,25 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import clip_panel, compare_sides, data, export, frame, map_panel, nearest_panel, upload_panel, widgets
+from dashboard import (
+    clip_panel,
+    compare_sides,
+    data,
+    export,
+    frame,
+    map_panel,
+    nearest_panel,
+    unusual_panel,
+    upload_panel,
+    widgets,
+)
 from dashboard.compare_sides import Side
 from dashboard.data import Source
 from dashboard.frame import Choice
 from dashboard.place_data import Prepared
 from dashboard.uploads import Upload
 from dashboard.words import decimals, number
-from ser_core import audio, contrast, emotions, maps
+from ser_core import audio, contrast, emotions, maps, unseen
 from ser_core.errors import SerError
 from ser_core.landing import SAME
 from ser_core.maps import View
@@ -34,6 +45,10 @@ KNOWN: Final = (
     "A clip of the corpus took part in the means that its distances are from; its probabilities and its place on the "
     "plane come from what had not heard its speaker, where the speaker is known."
 )
+UNLIKE: Final = (
+    "**{} is unlike everything here (out of distribution)**: further from every emotion than {:.0f} % of the corpus's "
+    "clips were with their own speaker left out. Its emotions are only the least far."
+)
 MOST_DIFFERENCES: Final = 10
 LEAST: Final = 0.1
 """Standard deviations from which a difference is put into words."""
@@ -43,8 +58,8 @@ COLUMNS: Final = {
     **{f"probability {letter}": st.column_config.NumberColumn(f"prob. {letter}", width=66) for letter in LETTERS},
 }
 VOICE: Final = (
-    "eGeMAPS measures, in standard deviations (SD) of the corpus, of each family the one that differs most. Loudness "
-    "depends on the microphone and the recording level: compare it only between clips recorded alike."
+    "eGeMAPS measures, in standard deviations (SD) of the corpus, of each family the one that differs most. **This may "
+    "be the microphone, not the voice**: level, distance and room move them, too. Compare only clips recorded alike."
 )
 
 
@@ -83,10 +98,11 @@ def show(choice: Choice, view: View, prepared: Prepared, mine: Sequence[Upload])
 
 
 def _chosen(options: dict[str, str], name: str, quick: dict[str, str]) -> str:
-    """Show the choices, A being ``name``; return B: what was chosen, or the first of the quick pairs."""
+    """Show the choices, A being ``name``; return B: what was chosen, or another upload, or the first quick pair."""
     other = st.session_state.get("compare_b")
     if other not in options:
-        other = next(iter([*quick, *(one for one in options if one != name)]))
+        mine = [one for one in reversed(options) if one.startswith(compare_sides.UPLOAD) and one != name]
+        other = next(iter([*mine, *quick, *(one for one in options if one != name)]))
     columns = st.columns(3, gap="medium")
     for column, letter, here in zip(columns, LETTERS, (name, other), strict=False):
         with column:
@@ -248,6 +264,9 @@ def _emotions(atlas: Atlas, sides: tuple[Side, Side]) -> None:
             column_config=COLUMNS,
         )  # fmt: skip
         st.caption(KNOWN)
+        for letter, side in zip(LETTERS, sides, strict=True):
+            if compare_sides.unlike(atlas, side):
+                st.caption(UNLIKE.format(letter, 100 * unseen.OUTLYING))
         export.table(table.drop(columns=""), name="two_clips_emotions")
 
 
@@ -269,7 +288,9 @@ def _voices(atlas: Atlas, sides: tuple[Side, Side]) -> None:
         return
     half = -(-len(found) // 2)
     for column, part in zip(st.columns(2), (found[:half], found[half:]), strict=True):
-        column.markdown("\n".join(f"- B: {widgets.plain(one.says())}" for one in part))
+        column.markdown(
+            "\n".join(f"- B: {widgets.plain(one.says() + unusual_panel.level(one.measure))}" for one in part)
+        )
     st.caption(VOICE)
     rows = [
         (one.measure.words, one.a, one.b, one.measure.unit, one.z, one.measure.about, one.measure.name) for one in every

@@ -12,7 +12,7 @@ from dashboard.frame import Choice
 from dashboard.place_data import Prepared
 from dashboard.uploads import Upload
 from dashboard.words import number
-from ser_core import audio, contrast, embeddings
+from ser_core import audio, contrast, embeddings, unseen
 from ser_core.embeddings import Embeddings
 from ser_core.encoders import EGEMAPS
 from ser_core.maps import View
@@ -147,6 +147,13 @@ def same(a: Side, b: Side) -> bool:
         return True
     sounds = (a.signal, b.signal)
     return all(isinstance(one, np.ndarray) for one in sounds) and np.array_equal(*sounds)
+
+
+def unlike(atlas: Atlas, side: Side) -> bool:
+    """Say whether an upload is out of distribution; clips of the corpus were measured with themselves in the means."""
+    if side.row is not None or side.distances is None or atlas.unseen is None:
+        return False
+    return atlas.unseen.further(float(side.distances.min())) > unseen.OUTLYING
 
 
 def _of_clip(row: int, choice: Choice, prepared: Prepared) -> Side:

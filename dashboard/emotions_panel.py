@@ -28,23 +28,6 @@ RARE: Final = (
     "Clips of a new speaker, room or microphone come out far too rare; whether this clip is unlike the corpus is told "
     "by clips of speakers left out instead."
 )
-READ: Final = """
-**Distance** (Mahalanobis 1936): from the mean of an emotion's clips, in units of the spread within emotions, in all
-dimensions of the embedding; the covariance is pooled over emotions and shrunk (Ledoit & Wolf 2004). **How rare**: the
-share of clips so far out if clips were Gaussian (chi-square with as many degrees of freedom as dimensions), which they
-are not: compare emotions by it, do not take it at its word.
-
-**Of the ten nearest**: how many of the ten nearest clips (Euclidean, scaled values) are of the emotion.
-
-**Probability**: of a support vector machine that learnt from all these clips, calibrated (Platt 1999) on speakers that
-it had not learnt from. It knows only these emotions, and gives them 100 % between them, whatever the clip is. How far
-to believe it: the Brier score (Brier 1950) is the mean squared error over all emotions, 0 best, 2 worst; the expected
-calibration error (Guo et al. 2017) says by how much the highest probability differs from how often it is right.
-
-**Checked on unseen speakers**: each speaker was left out of everything that was learnt, and their clips were then
-treated as yours is. UAR: the mean over emotions of the share recognised; accuracy: the share of all clips. A recording
-from another room, microphone or language is harder than that.
-"""
 
 
 def show(look: Look) -> None:
@@ -70,46 +53,64 @@ def show(look: Look) -> None:
 
 
 def says(look: Look) -> list[str]:
-    """Return what is told of a clip in Markdown sentences: the verdicts, and whether it is unlike the corpus.
+    """Return what is told of a clip in Markdown: the answers, and whether it is unlike the corpus; that first if it is.
 
-    None where no emotions are known.
+    Nothing where no emotions are known.
     """
-    placed, out = look.placed, []
+    placed = look.placed
     if not look.atlas.emotions:
+        return []
+    out = [_answers(look), outlying(look)]
+    if placed.outlying:  # the answers mean little then
+        out.reverse()
+    if placed.same is None:
         return out
-    if placed.same is not None:
-        file = widgets.plain(str(look.atlas.found.clips["file"].iloc[placed.same]))
-        out.append(
-            f"**This very recording is in the corpus** ({file}): it took part in the means, the neighbours and the "
-            "model, so these numbers know it and are no test."
-        )
-    checked = {one.name: one.evaluation.uar for one in look.atlas.unseen.answers} if look.atlas.unseen else {}
-    told = []
-    for way, name in _named(placed).items():
-        right = f", right in {100 * checked[way]:.0f} %" if way in checked else ""
-        told.append(f"{WAYS[way]}: **{widgets.plain(name)}**{_how_sure(placed, way)}{right}")
-    chance = 100 / len(look.atlas.emotions)
-    how = f" Right in: of clips by speakers who were not heard before (UAR; chance {chance:.0f} %)." if checked else ""
-    out.append(f"{_sentence('; '.join(told))}{how}")
-    return [*out, outlying(look)]
+    file = widgets.plain(str(look.atlas.found.clips["file"].iloc[placed.same]))
+    known = (
+        f"**This very recording is in the corpus** ({file}): it took part in the means, the neighbours and the "
+        "model, so these numbers know it and are no test."
+    )
+    return [known, *out]
 
 
 def outlying(look: Look) -> str:
     """Say whether the clip is further from every emotion than nearly all of the corpus was (Markdown)."""
-    further = look.placed.further
-    if further is None:
+    further, checked = look.placed.further, look.atlas.unseen
+    if further is None or checked is None:
         return "Whether it is unlike everything here cannot be told: that needs the check on unseen speakers."
     of = widgets.plain(" and ".join(look.atlas.names))
-    share = _percent(further)
+    than = (
+        f"further from every emotion than {_percent(further)} of the {len(checked.rows):,} clips of {of}, each of them "
+        "measured with its own speaker left out"
+    )
     if look.placed.outlying:
         return (
-            f"**Unlike everything here (out of distribution)**: it is further from every emotion than {share} of the "
-            f"clips of {of} were when their own speaker was left out. The emotions below are then only the least far."
+            f"**Unlike everything here (out of distribution)**: {than}. That may be the voice, the language, the room "
+            "or the microphone. The emotions named are only the least far."
         )
-    return (
-        f"Not unlike the corpus: it is further from every emotion than {share} of the clips of {of} were when their "
-        f"own speaker was left out; above {100 * unseen.OUTLYING:.0f} % it would be called out of distribution."
-    )
+    line = f"{100 * unseen.OUTLYING:.0f} %"
+    return f"**Not out of distribution**: {than}; above {line} it would be called unlike everything here."
+
+
+def _answers(look: Look) -> str:
+    """Say which emotion each way names, whether they agree, and how often each is right for unseen speakers."""
+    named, checked = _named(look.placed), look.atlas.unseen
+    right = {one.name: one.evaluation.uar for one in checked.answers} if checked else {}
+    words = list(dict.fromkeys(named.values()))
+    if len(words) == 1:
+        out = [f"Nearest to **{widgets.plain(words[0])}**{' by every way of asking' if len(named) > 1 else ''}:"]
+    else:
+        out = [f"**No clear answer**, the ways of asking disagree ({widgets.plain(', '.join(words))}):"]
+    for way, name in named.items():
+        often = f"; such an answer is right in {100 * right[way]:.0f} %" if way in right else ""
+        out.append(f"- {WAYS[way]}: **{widgets.plain(name)}**{_how_sure(look.placed, way)}{often}")
+    if checked:
+        people = len(set(checked.answers[0].evaluation.speakers))
+        out.append(
+            f"\nRight: share of {len(checked.rows):,} clips by {people} speakers, each speaker left out in turn, mean "
+            f"over emotions (UAR). Guessing is right in {100 / len(checked.names):.0f} %."
+        )
+    return "\n".join(out)
 
 
 def _sentence(why: str) -> str:
@@ -122,10 +123,10 @@ def _percent(share: float) -> str:
     Examples
     --------
     >>> _percent(0.4321), _percent(0.9934), _percent(0.99996), _percent(1.0)
-    ('43 %', '99.3 %', '99.9 %', '100 %')
+    ('43 %', '99.3 %', '99.9 %', 'all')
     """
     if share >= 1:
-        return "100 %"
+        return "all"
     return f"{min(100 * share, 99.9):.1f} %" if share > 0.98 else f"{100 * share:.0f} %"
 
 
@@ -210,8 +211,6 @@ def _trust(look: Look) -> None:
             f"calibration error {100 * error:.1f} % (n = {n:,})."
         )
         export.table(rows, name="unseen_speakers")
-    with st.expander("How to read these numbers"):
-        st.markdown(READ)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

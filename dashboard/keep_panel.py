@@ -11,7 +11,6 @@ from dashboard.uploads import Upload
 from ser_core import emotions, keeping
 from ser_core.errors import SerError
 
-NEW: Final = "a new corpus"
 UNSAID: Final = "not known"
 FOLDER: Final = "own"
 
@@ -30,11 +29,13 @@ def show(upload: Upload, choice: Choice) -> None:
 
 
 def _form(upload: Upload, choice: Choice) -> None:
-    own = [NEW, *(one.name for one in keeping.kept(data.cache()))]
+    own = [one.name for one in keeping.kept(data.cache())]
     with st.form(f"keep {upload.id}", border=False):
         first, second, third = st.columns(3)
-        corpus = first.selectbox("Corpus", own, index=len(own) - 1, format_func=widgets.plain)
-        name = first.text_input("Name of a new corpus", placeholder="my-clips")
+        corpus = first.selectbox(
+            "Corpus", own, index=len(own) - 1 if own else None, accept_new_options=True, placeholder="my-clips",
+            help="Choose one of yours, or type the name of a new one.",
+        )  # fmt: skip
         emotion = second.selectbox(
             "Emotion", [UNSAID, *emotions.EMOTIONS], accept_new_options=True, help="Choose one, or type your own word."
         )
@@ -52,9 +53,8 @@ def _form(upload: Upload, choice: Choice) -> None:
         "language": language,
         "recorded_at": day.isoformat() if isinstance(day, date) else "",
     }
-    wanted = name.strip() if corpus == NEW else corpus
     try:
-        _keep(upload, choice, wanted, {label: str(value).strip() for label, value in labels.items()})
+        _keep(upload, choice, (corpus or "").strip(), {label: str(value).strip() for label, value in labels.items()})
     except SerError as error:
         st.error(widgets.plain(str(error)))
         return

@@ -27,8 +27,9 @@ BETWEEN: Final = (
     "about its place: clips of the corpus, placed in this way by clips of other speakers, come to lie {} % of the "
     "map's spread from their own points (median)."
 )
-NEAR: Final = "Lines lead to the ten nearest clips of the corpus in the original space, with all its dimensions."
+NEAR: Final = "Lines lead to the {} nearest clips of the corpus in the original space, with all its dimensions."
 BESIDE: Final = "Click a point of the map to hear a clip of the corpus beside yours."
+ENDS: Final = {"Valence": ("unpleasant", "pleasant"), "Arousal": ("quiet", "activated")}
 ALT: Final = "Map of the corpus with your clip on it; the nearest clips are listed below"
 
 
@@ -65,7 +66,7 @@ def landed(look: Look) -> str:
     """Say how the clip came to its place on the map, and how far to trust it."""
     off = look.atlas.ground.error
     said = [EXACT if off is None else BETWEEN.format(f"{100 * off:.0f}")]
-    said.append(NEAR)
+    said.append(NEAR.format(len(look.placed.landing.rows[0])))
     if look.placed.same is not None:
         said.append("Its nearest clip is this very recording.")
     return " ".join(said)
@@ -120,27 +121,48 @@ def _plane(look: Look, taught: Taught, others: Sequence[Look]) -> None:
             clip_panel.take(found, wanted)
 
     st.markdown(f"**On Russell's plane** (learnt from {widgets.plain(name)})")
+    st.markdown(_affect(look, taught))
     options: dict[str, Any] = {"config": CONFIG, "on_select": chosen, "selection_mode": "points"}
     with st.container(key=PLANE):
         st.plotly_chart(figure, key=f"{PLANE}_figure", alt="Your clip on Russell's plane", **options)
-    st.caption(_affect(look, taught))
+    st.caption(_sure(taught))
     export.picture(PLANE, name="plane-of-clip")
 
 
 def _affect(look: Look, taught: Taught) -> str:
-    """Say where the clip lies on the plane, and how sure that is."""
+    """Say where the clip lies on the plane, and on which side of the middle, if that can be told (Markdown)."""
     place, region = look.placed.affect, taught.plane.region
-    valence, arousal = (number(value) for value in (place if place is not None else (None, None)))
+    if place is None:
+        return ""
     if region is None:
         return (
-            f"Valence {valence}, arousal {arousal} (labels lie from \u22121 to 1). Too few clips of "
-            "speakers that were not heard are there to tell how sure that is."
+            f"**Valence {number(place[0])}, arousal {number(place[1])}.** Too few clips of speakers that were not "
+            "heard are there to tell how sure that is."
         )
-    wide, high = (number(value) for value in region.half_widths)
-    return (
-        f"Valence {valence} (give or take {wide}), arousal {arousal} (give or take {high}); labels lie from \u22121 "
-        "to 1, a clip can come to lie beyond. "
-        f"Dotted: of {region.n_clips:,} clips by {region.n_speakers} speakers, each placed without having heard the "
-        f"speaker, {100 * region.share:.0f} % belong this near to where they were placed. What a clip is held against "
-        f"is {widgets.plain(taught.learnt_on)}, not what somebody felt."
-    )
+    out = []
+    for (name, (low, high)), value, wide in zip(ENDS.items(), place, region.half_widths, strict=True):
+        told = f"{high} rather than {low}" if value > 0 else f"{low} rather than {high}"
+        side = told if abs(value) > wide else f"whether {low} or {high} cannot be told"
+        out.append(f"**{name} {number(value)}** (give or take {number(wide)}): {side}.")
+    return " ".join(out)
+
+
+def _sure(taught: Taught) -> str:
+    """Say how large the region is, how much it holds, and what valence and arousal are here."""
+    said = "Labels lie from \u22121 to 1, a clip can come to lie beyond. "
+    if region := taught.plane.region:
+        of = f"{100 * region.share:.0f} % of {region.n_clips:,} clips by {region.n_speakers} speakers"
+        size = region.radius**2 * np.sqrt(np.linalg.det(region.matrix))  # of the circle, whose radius is 1
+        said += (
+            f"Dotted: as large as {of} need, each placed without having heard its speaker, to hold where they belong "
+            "on both axes at once (“give or take”: on that axis alone). "
+            f"It is {number(size, digits=1)} times as large as Russell's circle. "
+        )
+    if taught.held:
+        of_all, by_speaker = taught.held
+        worst = min(by_speaker, key=by_speaker.__getitem__)
+        said += (
+            f"Learnt without a speaker, it holds {100 * of_all:.0f} % of all clips so left out, and "
+            f"{100 * by_speaker[worst]:.0f} % of those of the worst speaker ({worst}). "
+        )
+    return widgets.plain(f"{said}Learnt from: {taught.learnt_on}; that is not what somebody felt.")

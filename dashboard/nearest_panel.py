@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dashboard import clip_panel, data, export, uploads, widgets
 from dashboard.frame import Choice
 from dashboard.place_data import Look
-from dashboard.words import decimals
+from dashboard.words import decimals, number
 from ser_core import audio, emotions, spectrogram
 from ser_core.audio import AudioError
 from ser_core.plots import spectra
@@ -19,6 +19,8 @@ from ser_core.plots import spectra
 CHART: Final = "place_spectra"
 TABLE: Final = "place_nearest"
 CONFIG: Final = {"displayModeBar": False}
+FAR: Final = 0.99
+"""Share of the corpus's clips that have a nearer neighbour than a clip that is called far from all."""
 PART: Final = (4.0, 2.0)
 """A long clip is shown from its start: at least so many seconds, and so many times as long as the other clip."""
 LEVEL: Final = (
@@ -31,12 +33,28 @@ def show(look: Look) -> None:
     """Show the nearest clips, and the one that was chosen among them beside the placed one."""
     rows = look.placed.landing.rows[0]
     st.markdown(f"##### Its {len(rows)} nearest clips")
-    st.caption("Nearest in all dimensions of the embedding, not on the map (Euclidean, scaled values).")
+    st.caption(_far(look))
     left, right = st.columns([1, 1.15], gap="medium")
     with left:
         chosen = _table(look, rows)
     with right:
         _beside(look, int(rows[chosen]))
+
+
+def _far(look: Look) -> str:
+    """Say what the distances are, and whether even the nearest clip is far."""
+    own = look.atlas.ground.drawn.distances[:, 0]
+    digits = decimals(float(np.median(own)) / 5)
+    said = (
+        "Nearest in all dimensions of the embedding, not on the map (Euclidean, scaled values). Half of the corpus's "
+        f"clips have their own nearest clip within {number(float(np.median(own)), digits=digits)}."
+    )
+    if look.placed.landing.distances[0, 0] <= np.quantile(own, FAR):
+        return said
+    return (
+        f"{said} **Yours is further from its nearest than {100 * FAR:.0f} % of them are**: these clips are only the "
+        "least far, and their vote means little."
+    )
 
 
 def _table(look: Look, rows: NDArray[np.int32]) -> int:

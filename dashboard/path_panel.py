@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import export, follow, map_panel, uploads, widgets
-from ser_core import audio, maps, sampling, windows
+from ser_core import audio, maps, sampling, unseen, windows
 from ser_core.plots import colours
 from ser_core.plots import path as plots
 from ser_core.plots.colours import EMOTION
@@ -40,8 +40,8 @@ def show(look: "Look") -> None:
         return
     _player(look)
     _pictures(look, track)
-    nearest = _nearest(look)
-    _against_time(look, track, nearest)
+    nearest, far = _nearest(look)
+    _against_time(look, track, nearest, far)
     _table(look, track, nearest)
     rings: dict[str, NDArray[np.floating]] = {MAP: track.points}
     if track.affect is not None:
@@ -90,20 +90,25 @@ def _plane(look: "Look", track: "Track") -> None:
     export.picture(PLANE, name="path-plane")
 
 
-def _nearest(look: "Look") -> list[str] | None:
-    """Return the emotion that each window is nearest to, "" for a window without a place; None if none are known."""
-    yardstick, view = look.atlas.yardstick, look.atlas.ground.drawn.view
+def _nearest(look: "Look") -> tuple[list[str] | None, int | None]:
+    """Return the emotion that each window is nearest to, "" for a window without a place; None if none are known.
+
+    And how many windows are out of distribution, None where that cannot be told.
+    """
+    yardstick, view, checked = look.atlas.yardstick, look.atlas.ground.drawn.view, look.atlas.unseen
     if yardstick is None:
-        return None
+        return None, None
     vectors = look.vectors.windows[:, view.layer]
     known = np.isfinite(vectors).all(axis=1)
     words = np.full(len(vectors), "", object)
     distances = yardstick.measure(look.atlas.ground.drawn.scaler.scale(vectors[known]))
     words[known] = np.array(yardstick.names, object)[distances.argmin(axis=1)]
-    return words.tolist()
+    if checked is None:
+        return words.tolist(), None
+    return words.tolist(), sum(checked.further(one) > unseen.OUTLYING for one in distances.min(axis=1).tolist())
 
 
-def _against_time(look: "Look", track: "Track", nearest: list[str] | None) -> None:
+def _against_time(look: "Look", track: "Track", nearest: list[str] | None, far: int | None) -> None:
     if track.affect is None and nearest is None:
         _caption(look, track, band=False)
         return
@@ -118,6 +123,8 @@ def _against_time(look: "Look", track: "Track", nearest: list[str] | None) -> No
     with st.container(key=TIME):
         st.plotly_chart(figure, key="path_time_figure", config=CONFIG, alt=alt)
     _caption(look, track, band=half_widths is not None and track.affect is not None)
+    if nearest is not None:
+        st.caption(_strip(look, far, n=len(nearest)))
     export.picture(TIME, name="path-time")
 
 
@@ -148,6 +155,20 @@ def _caption(look: "Look", track: "Track", *, band: bool) -> None:
     if track.affect is None or not teacher:
         parts.append("Windows are shorter than the clips of the corpus: trust the course, not the level.")
     st.caption(" ".join(parts))
+
+
+def _strip(look: "Look", far: int | None, *, n: int) -> str:
+    """Say what the strip of emotions is, and how far to trust it."""
+    said = "Strip: the emotion that each window is nearest to (Mahalanobis)"
+    if look.atlas.unseen is None or far is None:
+        return f"{said}; how often that is right is not known."
+    uar = next(one.evaluation.uar for one in look.atlas.unseen.answers if one.name == "mahalanobis")
+    said += f", right in {100 * uar:.0f} % of whole clips by unseen speakers (UAR), not known for windows."
+    line = f"further from every emotion than {100 * unseen.OUTLYING:.0f} % of the corpus's whole clips"
+    if not far:
+        return f"{said} No window is {line}."
+    are = "window is" if far == 1 else "windows are"
+    return f"{said} {far} of {n} {are} unlike everything here ({line}): the emotion named there means little."
 
 
 def _table(look: "Look", track: "Track", nearest: list[str] | None) -> None:

@@ -3,6 +3,7 @@
 What a background job may compute at any time is never kept as missing.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
@@ -18,6 +19,8 @@ from ser_core import analyses, circle, landing, maps, placement, unseen
 from ser_core import jobs as running
 from ser_core.analyses import AnalysisError
 from ser_core.embeddings import Embeddings
+from ser_core.geometry import region
+from ser_core.geometry.affect import AffectError
 from ser_core.geometry.projection import Scaling
 from ser_core.geometry.yardstick import Yardstick
 from ser_core.landing import Ground
@@ -37,13 +40,15 @@ class Taught:
     """A plane, and the clips of the corpus that taught it, each placed as one of an unseen speaker.
 
     ``rows`` (n,) are their rows among that corpus's clips, ``labels`` their emotions; ``plane.scored`` has the places.
-    ``learnt_on`` says in words what valence and arousal are there.
+    ``learnt_on`` says in words what valence and arousal are there. ``held`` is how much the plane's region holds of
+    speakers that it was not learnt from: of all clips, and by speaker; None where too few clips are left to tell.
     """
 
     plane: Plane
     rows: NDArray[np.intp]
     labels: tuple[str, ...]
     learnt_on: str
+    held: tuple[float, dict[str, float]] | None
 
 
 @dataclass(frozen=True)
@@ -196,8 +201,10 @@ def _taught(source: Source, layer: int, scaling: Scaling) -> Taught:
         raise _LaterError
     learnt = learnt or analyses.learn(clips, **how)
     labels = clips.clips["emotion"].to_numpy(str)[learnt.speaker_rows]
-    plane, scale = Plane.of(source.names[0], learnt), learnt.targets.scale
-    return Taught(plane, rows[learnt.speaker_rows], tuple(labels.tolist()), scale)
+    plane, held = Plane.of(source.names[0], learnt), None
+    with suppress(AffectError):
+        held = region.coverage(learnt.unseen_speakers)
+    return Taught(plane, rows[learnt.speaker_rows], tuple(labels.tolist()), learnt.targets.scale, held)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking at what is usual in a voice …")

@@ -9,15 +9,15 @@ from dashboard import export, widgets
 from dashboard.place_data import Look
 from ser_core import voice
 from ser_core.plots import unusual as plot
-from ser_core.voice import Against, Deviation, Reference
+from ser_core.voice import Against, Deviation, Measure, Reference
 
 CHART: Final = "place_unusual"
 CONFIG: Final = {"displayModeBar": False}
-AGAINST: Final = {"corpus": "all clips", "neutral": "its neutral clips"}
-LEVEL: Final = (
-    "Loudness depends on the microphone, how far away it was, and the recording level: compare it only between clips "
-    "recorded alike. With 88 measures every ordinary clip has some that are far out; they describe it, they prove "
-    "nothing."
+AGAINST: Final = {"corpus": "all clips", "neutral": "neutral clips"}
+RECORDED: Final = (
+    "**This may be the microphone, not the voice.** The level of a recording, the microphone and how far away it was, "
+    "the room, and silence at the start or the end move these measures, too{}: compare only clips recorded alike. With "
+    "88 measures every ordinary clip has some that are far out; they describe it, they prove nothing."
 )
 BARS: Final = (
     "One bar for each of the 88 eGeMAPS measures (Eyben et al. 2016), in standard deviations (SD) from the mean of {of}"
@@ -37,15 +37,20 @@ def show(look: Look) -> None:
     st.markdown("\n".join(f"- {_says(one, against)}" for one in told))
     if not told:
         st.markdown(f"Nothing: no measure is {voice.UNUSUAL} standard deviations or more from the mean.")
-    st.caption(LEVEL)
+    n_level = sum(one.measure.depends_on_level for one in told)
+    st.caption(RECORDED.format(f" ({n_level} of these {len(told)} directly)" if n_level else ""))
     _bars(found, usual, against)
     with st.expander("All 88 measures"):
         _table(found)
 
 
+def level(measure: Measure) -> str:
+    """Return what to add to a measure that a louder recording changes."""
+    return " (depends on the recording level)" if measure.depends_on_level else ""
+
+
 def _says(one: Deviation, against: Against) -> str:
-    mark = " (depends on the recording level)" if one.measure.depends_on_level else ""
-    said = one.says(against=against) + mark
+    said = one.says(against=against) + level(one.measure)
     return widgets.plain(said[:1].upper() + said[1:])
 
 

@@ -16,8 +16,8 @@ from ser_core import audio, ffmpeg, spectrogram
 from ser_core.plots import clip as clip_plot
 
 PRIVACY: Final = (
-    "Nothing you upload is written to disk or kept: it is forgotten when you close this page, unless you press "
-    "Keep in my corpus."
+    "Nothing you upload is written to disk or kept: it is forgotten when you close or reload this page, unless you "
+    "press Keep in my corpus."
 )
 TEACH: Final = """
 **No clip yet.** Upload recordings of speech, or record one with the microphone. Each is placed among the {n:,} clips of
@@ -66,8 +66,8 @@ def again() -> None:
 
 def problems() -> None:
     """Say what was wrong with the files that came last."""
-    for sentence in uploads.errors():
-        st.error(widgets.plain(sentence))
+    if sentences := [widgets.plain(one) for one in uploads.errors()]:
+        st.error(sentences[0] if len(sentences) == 1 else "\n".join(f"- {one}" for one in sentences))
 
 
 def here(upload: Upload) -> None:
@@ -141,7 +141,8 @@ def facts(upload: Upload) -> None:
     }
     if clip.clipped:
         bad = ": it may sound distorted" if clip.clipped > CLIPPED else ""
-        known["clipping"] = f"{100 * clip.clipped:.2g} % of the samples at full scale{bad}"
+        share = f"{100 * clip.clipped:.2g} %" if clip.clipped >= 1e-4 else "under 0.01 %"
+        known["clipping"] = f"{share} of the samples at full scale{bad}"
     widgets.facts(known | {f"{name} (in the file)": text for name, text in clip.tags.items()})
 
 
@@ -190,7 +191,7 @@ def _watch(tasks: Sequence[Task]) -> None:
 def _formats(most: uploads.Limits) -> str:
     more = "AIFF and M4A" if ffmpeg.program() else "AIFF (M4A needs ffmpeg, which is not installed here)"
     length = duration(most.seconds)
-    return f"WAV, FLAC, OGG, MP3, {more}; at most {most.megabytes} MB and {length} each."
+    return f"WAV, FLAC, OGG, MP3, {more}; at most {most.megabytes} MB and {length} each; larger files are not sent."
 
 
 def _borrow(choice: Choice) -> None:

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from ser_core import containers, ffmpeg, mixdown, soundfiles
-from ser_core.errors import SerError
+from ser_core.soundfiles import AudioError, content, naming
 
 SAMPLING_RATE: Final = 16_000
 """Hz; what every encoder of this project reads."""
@@ -35,27 +35,12 @@ MAX_SAMPLES: Final = 2**30
 BLOCK: Final = 2**20
 """Samples of all channels together that are decoded at once (4 MB)."""
 
-Problem = Literal[
-    "missing", "empty", "too large", "not audio", "truncated", "too short", "too long", "silent", "not finite",
-    "out of range",
-]  # fmt: skip
-
 
 def version() -> str:
     """Return all that changes the samples, or which clips are taken: part of every embedding's recipe."""
     taken = f"{MIN_SECONDS} to {MAX_SECONDS} s, peak {SILENCE_PEAK} to {RANGE_PEAK}"
     made = f"soxr {metadata.version('soxr')} HQ, libsndfile {soundfile.__libsndfile_version__}"
     return f"mean of channels, {made}, {taken}"
-
-
-class AudioError(SerError, ValueError):
-    """A clip that cannot be used: ``problem`` is the kind in a word or two, ``reason`` the sentence."""
-
-    def __init__(self, problem: Problem, reason: str, *, file: str = "") -> None:
-        super().__init__(f"{soundfiles.plain(file)}: {reason}" if file else reason)
-        self.problem: Problem = problem
-        self.reason = reason
-        self.file = file
 
 
 @dataclass(frozen=True)
@@ -102,12 +87,8 @@ def inspect(source: Path | bytes) -> AudioInfo:
     AudioError
         If the file is missing, empty, cut off or not audio.
     """
-    data, file = _bytes(source, None)
-    try:
-        with _opened(data, MAX_SECONDS) as sound:
-            return _info(sound, sound.frames / sound.samplerate)
-    except AudioError as error:
-        raise AudioError(error.problem, error.reason, file=file) from None
+    with naming(source), _opened(content(source), MAX_SECONDS) as sound:
+        return _info(sound, sound.frames / sound.samplerate)
 
 
 def read(
@@ -163,12 +144,8 @@ def decode(
     >>> clip.seconds, round(clip.peak_db), clip.converted
     (0.5, -6, ('2 channels averaged', 'resampled from 48 kHz to 16 kHz'))
     """
-    data, file = _bytes(source, max_bytes)
-    try:
-        with _opened(data, max_seconds) as sound:
-            return _decoded(sound, sampling_rate, max_seconds)
-    except AudioError as error:
-        raise AudioError(error.problem, error.reason, file=file) from None
+    with naming(source), _opened(content(source, max_bytes=max_bytes), max_seconds) as sound:
+        return _decoded(sound, sampling_rate, max_seconds)
 
 
 def wav_bytes(signal: NDArray[np.float32], sampling_rate: int = SAMPLING_RATE) -> bytes:
@@ -176,28 +153,6 @@ def wav_bytes(signal: NDArray[np.float32], sampling_rate: int = SAMPLING_RATE) -
     out = io.BytesIO()
     soundfile.write(out, signal, sampling_rate, format="WAV", subtype="PCM_16")
     return out.getvalue()
-
-
-def _bytes(source: Path | bytes, max_bytes: int | None) -> tuple[bytes, str]:
-    if isinstance(source, bytes):
-        data, file, size = source, "", len(source)
-    else:
-        file = str(source)
-        try:
-            with source.open("rb") as opened:
-                size = source.stat().st_size
-                large = max_bytes is not None and size > max_bytes
-                data = opened.read(1 if large else -1 if max_bytes is None else max_bytes + 1)  # devices state no size
-        except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise AudioError("missing", f"cannot be read ({reason})", file=file) from error
-    if not data:
-        raise AudioError("empty", "the file is empty (0 bytes)", file=file)
-    size = max(size, len(data))
-    if max_bytes is not None and size > max_bytes:
-        reason = f"the file holds {size / 1e6:.1f} MB; at most {max_bytes / 1e6:g} MB are taken"
-        raise AudioError("too large", f"{reason}: cut it, or save it as FLAC or MP3", file=file)
-    return data, file
 
 
 @contextmanager

@@ -95,6 +95,17 @@ def get(cache: Cache, name: str) -> Located:
     return known[name]
 
 
+def split(corpora: str) -> list[str]:
+    """Return the names between the commas, each once.
+
+    Examples
+    --------
+    >>> split("emodb, ravdess,emodb")
+    ['emodb', 'ravdess']
+    """
+    return list(dict.fromkeys(name.strip() for name in corpora.split(",")))
+
+
 def check_name(name: str) -> None:
     """Raise CorpusError if no corpus can have this name: it names folders, and stands in commands and links."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,39}", name):

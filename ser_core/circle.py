@@ -19,6 +19,7 @@ from ser_core.geometry.circumplex import Alignment, Circle
 from ser_core.geometry.placement import Placement, Turn
 from ser_core.geometry.projection import Scaling
 from ser_core.maps import Map
+from ser_core.values import plain
 
 Check = Literal["unseen speakers", "unseen emotions", "another corpus"]
 AXES: Final = ("valence", "arousal")
@@ -138,7 +139,7 @@ def order_summary(result: Order) -> dict[str, Any]:
         "order_agreement_95": circle.order_agreement_95,
         "order_test": {name: asdict(test) if test else None for name, test in tests.items()},
     }
-    return _plain(summary)
+    return plain(summary)
 
 
 def job(corpora: Sequence[str], store_key: str, *, layer: int, scaling: Scaling, method: Method) -> list[str]:
@@ -220,7 +221,7 @@ def plane_summary(plane: Plane) -> dict[str, Any]:
         for word, measure in (("ccc", placement.ccc), ("r2", placement.r2)):
             out[name][word] = placed.score(axis, measure)
             out[name][f"{word}_95"] = placed.interval(axis, measure, seed=analyses.SEED)
-    return _plain(out | {"turn": asdict(plane.turn) if plane.turn else None})
+    return plain(out | {"turn": asdict(plane.turn) if plane.turn else None})
 
 
 Taught = Mapping[str, tuple[Embeddings, NDArray[np.intp]]]
@@ -285,14 +286,3 @@ def _turn(placed: Placement, labels: NDArray[np.str_]) -> Turn | None:
 def _share(progress: Callable[[int, int], None], number: int, of: int) -> Callable[[int, int], None]:
     """Return a progress that counts in percent of one corpus of several."""
     return lambda done, total: progress(100 * number + 100 * done // max(total, 1), 100 * of)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that JSON has: lists for tuples, None for NaN and infinity."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, float):
-        return float(value) if np.isfinite(value) else None
-    return value

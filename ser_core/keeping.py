@@ -19,6 +19,7 @@ from ser_core.audio import Decoded
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.corpora import KINDS
+from ser_core.corpora.folder import tidy
 from ser_core.errors import SerError
 from ser_core.store import write_atomic
 
@@ -165,7 +166,7 @@ def _read(file: Path) -> tuple[list[str], dict[str, dict[str, str]]]:
     if "file_name" not in heads or len(set(heads)) < len(heads) or any(len(row) > len(heads) for row in rows):
         raise KeepingError(f"{file}: expected a column file_name, each column once, and no row longer than the first")
     named = [dict(zip_longest(heads, row, fillvalue="")) for row in rows]
-    found = {row["file_name"]: row for row in named}
+    found = {tidy(row["file_name"]): row for row in named}
     if len(found) < len(named):
         raise KeepingError(f"{file}: a file occurs twice; every clip has one row")
     return heads, found

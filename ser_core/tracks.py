@@ -5,10 +5,8 @@ and the same answers to clips that cannot be encoded.
 """
 
 import hashlib
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_core import audio, runners
+from ser_core import audio, runners, soundfiles
 from ser_core import windows as sliding
 from ser_core.audio import Decoded
 from ser_core.encoders import EGEMAPS, Encoder
@@ -76,10 +74,11 @@ def heard(
     AudioError
         See `audio.decode`.
     """
-    readable = source if isinstance(source, bytes) else _readable_twice(Path(source), max_bytes)
-    clip = audio.decode(readable, sampling_rate, max_seconds=max_seconds, max_bytes=max_bytes)
-    content = readable if isinstance(readable, bytes) else readable.read_bytes()
-    return clip, hashlib.sha256(content).hexdigest()
+    source = source if isinstance(source, bytes) else Path(source)
+    data = soundfiles.content(source, max_bytes=max_bytes)
+    with soundfiles.naming(source):
+        clip = audio.decode(data, sampling_rate, max_seconds=max_seconds)
+    return clip, hashlib.sha256(data).hexdigest()
 
 
 def vectors(
@@ -139,15 +138,6 @@ def voice_of(clip: Decoded, encoder: Encoder, whole: Vector) -> NDArray[np.float
         return None
     ((_, values),) = runners.encode({"": clip.signal}, EGEMAPS, "cpu")
     return None if isinstance(values, Failed) else values[0]
-
-
-def _readable_twice(file: Path, max_bytes: int | None) -> Path | bytes:
-    """Return a file, or its bytes where it is a pipe, which gives them but once."""
-    with suppress(OSError, ValueError):  # decoding says what is wrong with the file
-        if stat.S_ISFIFO(file.stat().st_mode):
-            with file.open("rb") as pipe:
-                return pipe.read(-1 if max_bytes is None else max_bytes + 1)
-    return file
 
 
 def _sounds(part: Signal) -> bool:

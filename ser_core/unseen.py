@@ -2,7 +2,8 @@
 
 Emotions go by their common names (`ser_core.analyses.named`), in the order of `ser_core.geometry.density.in_order`,
 which is that of the classes everywhere here. Clips of an unknown emotion or speaker are not checked, nor is anything
-learnt from them for the check: they may be of the speaker who is left out.
+learnt from them for the check: they may be of the speaker who is left out. Nor is a recording that is left out known
+under another name: a clip kept in a corpus of one's own, say, joined to the corpus that it came from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,8 +44,10 @@ class Answer:
     """One way of naming the emotion of a clip, checked with each speaker left out.
 
     ``mahalanobis``: the emotion whose mean is nearest under the pooled shrunk covariance (standardised values count as
-    `affect.LIMIT` at most); ``neighbours``: the vote of
-    the ten nearest clips (`vote`); ``svm``: the highest of the calibrated probabilities.
+    `affect.LIMIT` at most); ``neighbours``: the vote of the ten nearest clips (`vote`); ``svm``: the highest of the
+    calibrated probabilities, which for 5 to 9 clips in 100 is another emotion than the machine's own votes name, as
+    ``ser evaluate`` counts them, and is right as often (eGeMAPS: UAR 0.646 and 0.655 on EmoDB, 0.482 and 0.479 on
+    RAVDESS).
     """
 
     name: Name
@@ -198,7 +201,8 @@ def _clips(found: Embeddings) -> _Clips:
         )
     names = in_order(known.clips["emotion"].to_numpy(str))
     y = np.array([names.index(word) for word in known.clips["emotion"]], np.intp)
-    folds = splits.by_speaker(known.clips.iloc[checked])
+    recordings = np.array(known.digests)[checked]
+    folds = [_apart(fold, recordings) for fold in splits.by_speaker(known.clips.iloc[checked])]
     for fold in folds:
         left = np.unique(y[checked[fold.train]])
         if len(left) < 2:
@@ -208,6 +212,11 @@ def _clips(found: Embeddings) -> _Clips:
                 " apart needs two or more that other speakers have too"
             )
     return _Clips(known, checked, rows[checked], names, y, folds)
+
+
+def _apart(fold: Fold, recordings: NDArray[np.str_]) -> Fold:
+    """Return a fold without those training clips whose very file is among the test clips."""
+    return Fold(fold.train[~np.isin(recordings[fold.train], recordings[fold.test])], fold.test)
 
 
 def _recipe(clips: _Clips, layer: int, scaling: Scaling) -> dict[str, Any]:

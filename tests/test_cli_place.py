@@ -11,7 +11,7 @@ import soundfile
 from conftest import Moments, tone
 from typer.testing import CliRunner
 
-from ser_core import catalogue, embeddings, jobs, placement, unseen
+from ser_core import answers, catalogue, embeddings, jobs, placement, unseen
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.cli import app
@@ -100,7 +100,7 @@ def test_a_clip_that_the_encoder_refuses(cache: Cache, clips: Path, monkeypatch:
     def refuse(*_: object, **__: object) -> None:
         raise placement.PlacementError("too short for this encoder")
 
-    monkeypatch.setattr(placement, "vectors", refuse)
+    monkeypatch.setattr(answers, "vectors", refuse)
     done = run(cache, clips / "one.wav", *CORPUS, "--json")
     (said,) = json.loads(done.stdout)["files"]
     assert (done.exit_code, said["problem"]) == (1, "not encodable")
@@ -125,7 +125,7 @@ def test_people_get_short_lines_with_units(cache: Cache, clips: Path) -> None:
 
 def test_a_recording_of_the_corpus_and_an_outlier_are_said(cache: Cache, clips: Path, mine: Located) -> None:
     text = run(cache, mine.root / "sad_0_1.wav", *CORPUS).stdout
-    assert "This very recording is in the corpus: mine, sad_0_1.wav (sadness)" in text
+    assert "This very recording is in the corpus: mine, sad_0_1.wav (sadness);\nwhat is said below was learnt" in text
     noise = np.random.default_rng(0).normal(size=16_000) * 0.2
     soundfile.write(clips / "noise.wav", noise, 16_000)
     text = run(cache, clips / "noise.wav", *CORPUS).stdout
@@ -193,6 +193,9 @@ def test_wrong_usage(cache: Cache, clips: Path) -> None:
     assert run(cache, *CORPUS).exit_code == 2
     assert run(cache, clips / "one.wav", "--corpus", "mine").exit_code == 2
     assert run(cache, clips / "one.wav", *CORPUS, "--map", "guess").exit_code == 2
+    for limit in ("0", "inf", "nan", "-1"):
+        assert run(cache, clips / "one.wav", *CORPUS, "--max-mb", limit).exit_code == 2
+        assert run(cache, clips / "one.wav", *CORPUS, "--max-minutes", limit).exit_code == 2
     done = run(cache, clips / "one.wav", "--corpus", "mine", "--encoder", "egemaps", "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout) == {"error": "mine is not embedded with egemaps: run `ser embed mine egemaps` first"}

@@ -157,6 +157,15 @@ def test_what_was_added_by_hand_stays(cache: Cache) -> None:
     assert sorted(located.clips()["emotion"]) == ["angry", "happy"]
 
 
+def test_a_name_that_was_written_otherwise_by_hand_is_the_same_file(cache: Cache) -> None:
+    located = kept(cache, recorded(), emotion="sad")
+    file, (row,) = located.root / "metadata.csv", table(located.root)
+    file.write_text(file.read_text().replace(row["file_name"], f" ./{row['file_name']}"))
+    kept(cache, recorded(), emotion="happy")
+    assert [(one["file_name"], one["emotion"]) for one in table(located.root)] == [(row["file_name"], "happy")]
+    assert located.clips()["emotion"].tolist() == ["happy"]
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

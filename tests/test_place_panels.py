@@ -16,9 +16,11 @@ from sklearn import metrics
 from streamlit.testing.v1 import AppTest
 
 from dashboard import compare_panel, emotions_panel, outlier_panel, uploads
+from dashboard.words import number
 from ser_core import audio, catalogue, contrast, embeddings, maps, placement, spectrogram, voice
 from ser_core.cache import Cache
 from ser_core.encoders import EGEMAPS, ENCODERS
+from ser_core.geometry import region
 
 ENTRY = str(Path(__file__).parent.parent / "dashboard" / "app.py")
 SMALL = runpy.run_path(str(Path(__file__).with_name("small_cache.py")))
@@ -148,13 +150,21 @@ def test_the_verdicts_and_whether_the_clip_is_unlike_the_corpus_are_said(small, 
     here = atlas(small)
     placed, said = here.place(wav(210)), texts(app)
     named = placed.named()
-    assert f"Nearest mean (Mahalanobis): **{named['mahalanobis']}**" in said
+    right = {one.name: f"such an answer is right in {100 * one.evaluation.uar:.0f} %" for one in here.unseen.answers}
+    words = list(dict.fromkeys(named.values()))
+    assert (f"Nearest to **{words[0]}** by every way of asking" in said) == (len(words) == 1)
+    assert (f"**No clear answer**, the ways of asking disagree ({', '.join(words)})" in said) == (len(words) > 1)
+    assert f"- nearest mean (Mahalanobis): **{named['mahalanobis']}**; {right['mahalanobis']}" in said
+    assert (
+        "of 60 clips by 4 speakers, each speaker left out in turn, mean over emotions (UAR). Guessing is right in 33 %"
+        in said
+    )
     assert f"vote of the ten nearest clips: **{named['neighbours']}** ({max(placed.votes)} of 10)" in said
     assert f"**{named['svm']}** ({100 * placed.probabilities.max():.0f} %)" in said
     share = np.mean(here.unseen.nearest < placed.distances.min())
-    flag = "Unlike everything here (out of distribution)" if share > 0.99 else "Not unlike the corpus"
-    assert f"{flag}" in said
-    assert f"further from every emotion than {emotions_panel._percent(share)} of the clips of tones were" in said
+    flag = "Unlike everything here (out of distribution)" if share > 0.99 else "Not out of distribution"
+    assert f"**{flag}**" in said
+    assert f"further from every emotion than {emotions_panel._percent(share)} of the 60 clips of tones, each" in said
     assert "is in the corpus" not in said
 
 
@@ -163,7 +173,15 @@ def test_noise_is_flagged(small, monkeypatch):
     soundfile.write(noise, np.random.default_rng(0).uniform(-0.9, 0.9, RATE), RATE, format="WAV")
     app = upload(opened(small, monkeypatch), ("noise.wav", noise.getvalue()))
     assert atlas(small).place(noise.getvalue()).outlying
-    assert "**Unlike everything here (out of distribution)**: it is further from every emotion than 100 %" in texts(app)
+    said = texts(app)
+    flag = (
+        "**Unlike everything here (out of distribution)**: further from every emotion than all of the 60 clips of tones"
+    )
+    assert flag in said
+    assert said.index(flag) < said.index("nearest mean (Mahalanobis)")  # for then the answers mean little
+    app.session_state["placing"] = "two"
+    app.run()
+    assert "**A is unlike everything here (out of distribution)**" in texts(app)
 
 
 def test_a_clip_of_the_corpus_is_said_to_be_known(small, monkeypatch):
@@ -217,6 +235,11 @@ def test_the_nearest_clips_are_those_of_the_space(small, monkeypatch):
     order = apart.argsort()[:10]
     assert list(rows["file"]) == list(here.found.clips["file"].iloc[order])
     assert rows["distance"].to_numpy() == pytest.approx(apart[order], rel=1e-4)
+    between = np.linalg.norm((x[:, None] - x) / x.std(axis=0), axis=2) + np.diag([np.inf] * len(x))
+    near, said = between.min(axis=1), texts(app)
+    assert "their own nearest clip within " in said
+    assert float(said.split("nearest clip within ")[1].split()[0][:-1]) == pytest.approx(np.median(near), rel=0.06)
+    assert ("their vote means little" in said) == (apart.min() > np.quantile(near, 0.99))
 
 
 def spectra(app: AppTest) -> dict:
@@ -348,12 +371,45 @@ def test_two_clips_of_the_corpus_are_compared_without_any_upload(small, monkeypa
         assert f"- B: {difference.says()}" in texts(app)
 
 
+def test_how_sure_the_place_on_the_plane_is(small, monkeypatch):
+    app = upload(opened(small, monkeypatch), ("mine.wav", wav(210)))
+    plane, placed, said = atlas(small).plane, atlas(small).place(wav(210)), texts(app)
+    (valence, arousal), (wide, high) = placed.affect, plane.region.half_widths
+    for name, value, around in (("Valence", valence, wide), ("Arousal", arousal, high)):
+        sentence = said.split(f"**{name} {number(value)}** (give or take {number(around)}): ")[1].split(".")[0]
+        assert sentence.endswith("cannot be told") == (abs(value) <= around)
+    x, y = plane.region.ellipse(np.zeros(2), 1001).T
+    area = abs(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])) / 2  # of a polygon
+    assert f"It is {area / np.pi:.1f} times as large as Russell's circle" in said
+    held, by_speaker = region.coverage(plane.scored)
+    worst = min(by_speaker, key=by_speaker.get)
+    assert f"holds {100 * held:.0f} % of all clips so left out" in said
+    assert f"{100 * by_speaker[worst]:.0f} % of those of the worst speaker ({worst})" in said
+
+
+def test_what_the_strip_of_emotions_is_and_how_far_to_trust_it(small, monkeypatch):
+    app = upload(opened(small, monkeypatch, show="time"), ("mine.wav", wav(210, seconds=6)))
+    here, said = atlas(small), texts(app)
+    vectors = here.place(wav(210, seconds=6)).path
+    assert len(vectors.seconds) == 9
+    by_distance = here.unseen.answers[0].evaluation
+    uar = metrics.balanced_accuracy_score(by_distance.truth, by_distance.predicted)
+    assert f"(Mahalanobis), right in {100 * uar:.0f} % of whole clips by unseen speakers (UAR)" in said
+    signal = audio.decode(wav(210, seconds=6)).signal
+    parts = [signal[start : start + 2 * RATE] for start in range(0, 4 * RATE + 1, RATE // 2)]
+    windows = np.stack([SMALL["Bands"]().encode([part])[0, 1] for part in parts])
+    nearest = here.yardstick.measure(here.ground.drawn.scaler.scale(windows)).min(axis=1)
+    far = sum(np.mean(here.unseen.nearest < one) > 0.99 for one in nearest)
+    assert far
+    assert f"{far} of 9 windows are unlike everything here" in said or far == 1
+
+
 def test_places_on_the_plane_are_those_of_unseen_speakers(small, monkeypatch):
     app = opened(small, monkeypatch, corpora="said", show="two")
     here = atlas(small, "said")
     found = marks(app, 1)
     assert found["A"] == pytest.approx(tuple(here.plane.scored.placed[0]), abs=1e-6)
-    assert "Learnt from said. Lines (A full, B dotted): where the true place lies for 95 % of clips." in texts(app)
+    assert "Learnt from said. Lines (A full, B dotted): where the true place lies for 95 % of clips" in texts(app)
 
 
 def quick(app: AppTest):
@@ -399,6 +455,13 @@ def test_an_upload_is_compared_with_its_nearest_clip(small, monkeypatch):
     for name, distance, told in zip(placed.atlas.emotions, placed.distances, placed.probabilities, strict=True):
         assert rows["distance A"][name] == pytest.approx(distance, rel=1e-9)
         assert rows["probability A"][name] == pytest.approx(told, rel=1e-9)
+
+
+def test_two_uploads_are_compared_with_each_other(small, monkeypatch):
+    app = upload(opened(small, monkeypatch, show="two"), ("a.wav", wav(210)), ("b.wav", wav(330)))
+    said = texts(app)
+    assert "**A: b.wav**" in said
+    assert "**B: a.wav**" in said
 
 
 def test_the_same_recording_in_two_formats_is_said_to_be_one(small, monkeypatch):

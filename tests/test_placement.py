@@ -355,7 +355,7 @@ def test_several_corpora(cache: Cache, make_folder: Callable[..., Path], encoder
         if name == "one":
             relabel(root, lambda table: table.__setitem__("emotion", "unknown"))
         embeddings.embed(catalogue.add(cache, "folder", root, name=name)[0], encoder, cache=cache)
-    both = placement.atlas("one,two", "moments", cache=cache)
+    both = placement.atlas("one, two", "moments", cache=cache)
     assert both.names == ("one", "two")
     assert len(both.found.clips) == 96
     assert both.plane is not None
@@ -399,6 +399,15 @@ def test_too_few_clips_to_measure_are_a_reason(cache: Cache, mine: Located, enco
     assert any("clips" in why for why in few.lacking)
 
 
+def test_clips_that_are_not_embedded_yet_are_said(cache: Cache, atlas: Atlas, mine: Located) -> None:
+    assert not any("not embedded" in why and "clips of mine" in why for why in atlas.lacking)
+    soundfile.write(mine.root / "new.wav", tone(250), RATE)
+    relabel(mine.root, lambda table: table.__setitem__("file_name", ["new.wav", *table["file_name"][1:]]))
+    found = placement.atlas("mine", "moments", cache=cache)
+    assert len(found.found.clips) == 47
+    assert found.lacking[0] == "what more clips of mine would add: 1 are not embedded, run `ser embed mine moments`"
+
+
 def test_limits_and_bad_files(atlas: Atlas, tmp_path: Path) -> None:
     data = wav(tone(300, 2.0))
     with pytest.raises(AudioError, match="at most 1 s are taken"):
@@ -414,6 +423,25 @@ def test_limits_and_bad_files(atlas: Atlas, tmp_path: Path) -> None:
     with pytest.raises(AudioError) as caught:
         atlas.place("x" * 5000)
     assert caught.value.problem == "missing"
+
+
+def test_a_file_that_changes_meanwhile_is_one_file(
+    atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, file, decode = wav(tone(300, 0.5)), tmp_path / "clip.wav", audio.decode
+
+    def changing(*of: Any, **options: Any) -> audio.Decoded:
+        file.write_bytes(wav(tone(400, 0.7)))
+        return decode(*of, **options)
+
+    file.write_bytes(data)
+    monkeypatch.setattr(audio, "decode", changing)
+    placed = atlas.place(file)
+    assert (placed.digest, placed.clip.seconds) == (hashlib.sha256(data).hexdigest(), 0.5)
+    file.write_bytes(b"no sound")
+    monkeypatch.undo()
+    with pytest.raises(AudioError, match=r"clip\.wav: not audio"):
+        tracks.heard(file, RATE, max_seconds=1, max_bytes=None)
 
 
 def test_a_pipe_is_read_once(atlas: Atlas, tmp_path: Path) -> None:

@@ -200,7 +200,9 @@ def test_two_clips_on_the_plane_have_their_outlines_and_far_ones_are_in_sight():
     outlines = [trace for trace in figure.data if trace.x is not None and len(trace.x) == 3 and trace.mode == "lines"]
     assert np.array_equal(np.column_stack([outlines[0].x, outlines[0].y]), edge)
     assert figure.layout.xaxis.range[1] > 2.5
-    assert figure.layout.xaxis.range[0] == figure.layout.yaxis.range[0] == -places.SIDE
+    assert figure.layout.yaxis.range[0] == -places.SIDE
+    pixels = (places.HEIGHT - 40) / np.ptp(figure.layout.yaxis.range)
+    assert (-1.05 - figure.layout.xaxis.range[0]) * pixels >= places.WORD - 1e-9  # room for the words beside the circle
     assert figure.layout.yaxis.scaleanchor == "x"
     clouds = [trace for trace in figure.data if trace.customdata is not None]
     assert {trace.marker.opacity for trace in clouds} == {places.FAINT}

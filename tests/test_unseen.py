@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ser_core import analyses, evaluation, splits, unseen
 from ser_core.analyses import AnalysisError
-from ser_core.embeddings import Embeddings, take
+from ser_core.embeddings import Embeddings, join, take
 from ser_core.models.svm import recogniser
 from ser_core.splits import Fold
 
@@ -150,12 +150,27 @@ def test_planted_clips_of_the_test_speaker_change_the_result_and_are_reported(ca
 
     by_speaker = splits.by_speaker
     monkeypatch.setattr(splits, "by_speaker", leaking)
+    monkeypatch.setattr(unseen, "_apart", lambda fold, _: fold)
     planted = unseen.check(replace(found, digests=tuple("x" + one for one in found.digests)), **HOW, cache=cache)
     assert not any(one.speaker_independent for one in answers(planted).values())
     assert planted.nearest.mean() < honest.nearest.mean() - 0.1
     for name, one in answers(planted).items():
         assert one.uar > answers(honest)[name].uar + 0.05, name
     assert planted.brier < honest.brier - 0.03
+
+
+def test_a_recording_that_another_corpus_has_too_teaches_nothing_about_itself(cache):
+    """A clip kept in a corpus of one's own has another speaker's name there, and is the same recording."""
+    found = fake(shift=0.3)
+    before = told(unseen.check(found, **HOW, cache=cache))
+    mine = np.flatnonzero(found.clips["speaker"] == "s2")
+    own = take(found, mine)
+    own = relabelled(own, corpus="own", speaker="me")
+    both = unseen.check(join([found, own]), **HOW, cache=cache)
+    assert all(one.speaker_independent for one in answers(both).values())
+    after = told(both)
+    np.testing.assert_allclose(after[mine], before[mine], atol=1e-12)
+    np.testing.assert_allclose(after[len(before) :], before[mine], atol=1e-12)
 
 
 def test_shuffled_labels_stay_at_chance(cache):

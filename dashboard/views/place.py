@@ -36,16 +36,28 @@ REFERENCES: Final = """
 - **Landing:** a PCA map is a fixed turning of the values, so a new clip has an exact place on it. A UMAP map has no
   such rule: the clip is put between its nearest clips, weighted as UMAP weighs neighbours (McInnes, Healy & Melville
   2018, arXiv:1802.03426, smooth nearest-neighbour distances).
-- **How far from an emotion (Mahalanobis distance):** measured in all dimensions, in units of the spread that emotions
-  share (pooled covariance, shrunk after Ledoit & Wolf 2004, *J. Multivariate Analysis* 88: 365-411).
+  How far off that is was measured on clips of the corpus, each put there by clips of other speakers alone.
+- **Distance from an emotion (Mahalanobis 1936):** from the mean of its clips, in all dimensions of the embedding, in
+  units of the spread within emotions (pooled covariance, shrunk after Ledoit & Wolf 2004, *J. Multivariate Analysis*
+  88: 365-411). Standardised values beyond 10 count as 10 here, other than on the page Distances, so that the two pages'
+  numbers differ a little: a few broken values would else make every clip look ordinary.
+- **How rare:** the share of an emotion's clips so far out if clips were Gaussian (chi-square with as many degrees of
+  freedom as dimensions), which they are not: compare emotions by it, do not take it at its word.
 - **Unlike everything here (out of distribution):** further from every emotion than 99 % of the corpus's own clips are,
-  each measured with its own speaker left out.
-- **Probabilities:** of a support vector machine, calibrated (Platt 1999) on speakers that it had not learnt from.
-- **Right for voices not heard before:** each speaker is left out in turn, and the clips answered for by what was learnt
-  from the others; the mean over emotions of the share that is right (UAR). Guessing is right for one in the number of
-  emotions.
-- **Ellipse on Russell's plane:** as large as needed to hold 95 % of the clips of speakers left out (split conformal
-  prediction: Lei et al. 2018, *JASA* 113: 1094-1111).
+  each measured with its own speaker left out. One in a hundred of the corpus's own clips is called so, too.
+- **Of the ten nearest:** how many of the ten nearest clips (Euclidean, scaled values) are of the emotion; the emotion
+  that most have is the answer, of those that tie the one with the nearest clip.
+- **Probability:** of a support vector machine that learnt from all these clips, calibrated (Platt 1999) on speakers
+  that it had not learnt from. It knows only these emotions, and gives them 100 % between them, whatever the clip is.
+  The Brier score (Brier 1950) is the mean squared error over all emotions, 0 best, 2 worst; the expected calibration
+  error (Guo et al. 2017) says by how much the highest probability differs from how often it is right.
+- **Right for speakers not heard before:** each speaker was left out of everything that was learnt, and their clips were
+  then treated as yours is. UAR (unweighted average recall): the mean over emotions of the share recognised; accuracy:
+  the share of all clips. A recording from another room, microphone or language is harder than that.
+- **Valence, arousal and the ellipse:** "give or take" holds 95 % of the clips of speakers left out on that axis alone.
+  The ellipse holds 95 % on both axes at once, and so reaches further (split conformal prediction: Lei et al. 2018,
+  *JASA* 113: 1094-1111). It promises that for clips recorded like these.
+- **What is unusual about the voice:** eGeMAPS (Eyben et al. 2016, *IEEE Trans. Affective Computing* 7: 190-202).
 - **Plane:** J. A. Russell 1980, *J. Personality and Social Psychology* 39: 1161-1178; see the page Circle of emotions.
 """
 
@@ -109,10 +121,10 @@ def _lands(look: Look, ready: Prepared, teacher: str | None) -> None:
         column = widgets.colour(look.choice.found.clips)
     for sentence in emotions_panel.says(look):
         st.markdown(sentence)
+    _check_later(look, ready)
     landing_panel.show(look, ready.taught, _others(look, ready), column=column)
     _plane_later(look, ready, teacher)
     emotions_panel.show(look)
-    _check_later(look, ready)
     nearest_panel.show(look)
     unusual_panel.show(look)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import numpy as np
 import typer
 
+from ser_core import catalogue
 from ser_core.analyses import Question, Space
 from ser_core.cli import choices
 from ser_core.cli.choices import Corpora, Dimensions, EncoderName, Layer, MapOption, ScalingOption, Seed
@@ -49,7 +50,7 @@ def clusters(
     """Fit a Gaussian to each emotion on the map, and say how far emotions, and not speakers, make the picture."""
     from ser_core import clusters as analysis
 
-    kept, names = where(cache), choices.split(corpora)
+    kept, names = where(cache), catalogue.split(corpora)
     found, _ = choices.opened(kept, names, encoder)
     view = choices.view(found, layer, method, dimensions, scaling, seed)
     result = analysis.clusters(found, choices.drawn(kept, found, view), shape=shape)
@@ -92,7 +93,7 @@ def mahalanobis(
     """Measure how far apart the emotions are, with intervals that resample speakers."""
     from ser_core import analyses
 
-    kept, names = where(cache), choices.split(corpora)
+    kept, names = where(cache), catalogue.split(corpora)
     found, store = choices.opened(kept, names, encoder)
     view = choices.view(found, layer, method, dimensions, scaling, seed)
     question = Question(view, space, covariance, shrink)

@@ -24,11 +24,6 @@ ScalingOption = Annotated[Literal["standard", "centre"] | None, typer.Option(hel
 Seed = Annotated[int, typer.Option(help="For umap.")]
 
 
-def split(corpora: str) -> list[str]:
-    """Return the names between the commas, each once."""
-    return list(dict.fromkeys(corpora.split(",")))
-
-
 def find(kept: Cache, names: Sequence[str], encoder: str) -> VectorStore:
     """Return what these corpora are embedded with."""
     from ser_core import embeddings

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ser_core import catalogue
 from ser_core.analyses import AnalysisError
 from ser_core.cache import Cache
 from ser_core.cli import choices
@@ -44,7 +45,7 @@ def circumplex(
     if corpora is None or encoder is None:
         raise typer.BadParameter("name a corpus and an encoder, or ask for --russell")
     turned = _alignment(rotation, mirror=mirror)
-    kept, names = where(cache), choices.split(corpora)
+    kept, names = where(cache), catalogue.split(corpora)
     found, store = choices.opened(kept, names, encoder)
     view = choices.view(found, layer, method, 2, scaling, seed)
     summary = {"corpora": names, "encoder": found.recipe["name"], **asdict(view)}

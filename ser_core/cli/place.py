@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from ser_core import audio
+from ser_core import audio, catalogue
 from ser_core.audio import AudioError
 from ser_core.cache import Cache
 from ser_core.cli import choices
@@ -37,15 +37,15 @@ def place(
     layer: Layer = -1,
     scaling: ScalingOption = None,
     teacher: Annotated[str | None, typer.Option(help="The corpus that valence and arousal are learnt from.")] = None,
-    max_mb: Annotated[float, typer.Option(min=0.001, help="Largest file taken.")] = audio.MAX_BYTES / 1e6,
-    max_minutes: Annotated[float, typer.Option(min=0.01, help="Longest clip taken.")] = audio.MAX_SECONDS / 60,
+    max_mb: Annotated[float, typer.Option(min=0.001, max=10_000, help="Largest file taken.")] = audio.MAX_BYTES / 1e6,
+    max_minutes: Annotated[float, typer.Option(min=0.01, max=600, help="Longest clip taken.")] = audio.MAX_SECONDS / 60,
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Place clips among those of a corpus; nothing of the clips is kept."""
     if not files and not check:
         raise typer.BadParameter("name files to place, or ask for --check")
-    kept, names = where(cache), choices.split(corpus)
+    kept, names = where(cache), catalogue.split(corpus)
     said: dict[str, Any] = {"corpora": names, "check": None}
     if check:
         said["check"] = checked(kept, names, encoder, layer=layer, scaling=scaling)
@@ -131,7 +131,8 @@ def _show(said: dict[str, Any]) -> None:
     if clip["converted"]:
         typer.echo(", ".join(clip["converted"]))
     if same := said["same_recording"]:
-        typer.echo(f"This very recording is in the corpus: {same['corpus']}, {same['file']} ({same['emotion']})")
+        typer.echo(f"This very recording is in the corpus: {same['corpus']}, {same['file']} ({same['emotion']});")
+        typer.echo("what is said below was learnt from it, too.")
     _show_landing(said)
     if said["emotions"]:
         _show_emotions(said)

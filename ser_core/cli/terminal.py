@@ -19,6 +19,7 @@ from rich.table import Table
 from ser_core import jobs
 from ser_core.cache import Cache
 from ser_core.errors import SerError
+from ser_core.values import plain
 
 ERR: Final = Console(stderr=True)
 CacheOption = Annotated[Path | None, typer.Option("--cache", help="Cache folder (default: $SER_CACHE, else ./cache).")]
@@ -52,7 +53,7 @@ def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., Any]], Ca
 
 def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object; NaN and infinity, which JSON does not know, are null."""
-    typer.echo(json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False))
+    typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=1, allow_nan=False))
 
 
 def print_table(*columns: str, rows: Iterable[Sequence[object]]) -> None:
@@ -143,11 +144,3 @@ def job(cache: Cache, arguments: list[str], title: str) -> Iterator[Callable[...
             show(done, total, rate, seconds_left)
 
         yield report
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -99,7 +99,7 @@ def project(
     from ser_core import embeddings, maps, resampling
 
     kept = where(cache)
-    parts = [catalogue.get(kept, name) for name in dict.fromkeys(corpora.split(","))]
+    parts = [catalogue.get(kept, name) for name in catalogue.split(corpora)]
     store = embeddings.find_store(parts, encoder, cache=kept)
     loaded = embeddings.join([embeddings.load(part, store, cache=kept) for part in parts])
     view = maps.view(loaded, layer=layer, method=method, n_components=dimensions, scaling=scaling, seed=seed)

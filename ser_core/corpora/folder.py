@@ -59,6 +59,18 @@ def corpus(name: str) -> Corpus:
     )
 
 
+def tidy(name: str) -> str:
+    """Return the one form of a file's name that stands for all ways to write it.
+
+    Examples
+    --------
+    >>> tidy(" ./a//b.wav ")
+    'a/b.wav'
+    """
+    name = name.strip().replace("\\", "/")
+    return PurePosixPath(name).as_posix() if name else name
+
+
 def _read(root: Path) -> pd.DataFrame:
     file = root / "metadata.csv"
     if not file.is_file():
@@ -77,7 +89,7 @@ def _read(root: Path) -> pd.DataFrame:
         raise CorpusError(f"{file}: expected a column file_name, found {', '.join(table.columns)}")
     if taken := {"file", "corpus"} & set(table.columns):
         raise CorpusError(f"{file}: a column named {min(taken)} is kept for the program; rename it")
-    table["file_name"] = table["file_name"].fillna("").str.strip().str.replace("\\", "/").map(_tidy)
+    table["file_name"] = table["file_name"].fillna("").map(tidy)
     for row, name in enumerate(table["file_name"]):
         path = PurePosixPath(name)
         if not name or path.is_absolute() or ".." in path.parts:
@@ -86,10 +98,6 @@ def _read(root: Path) -> pd.DataFrame:
     if len(repeated):
         raise CorpusError(f"{file}: {repeated.iloc[0]!r} occurs twice; every clip has one row")
     return _typed(table, file, text)
-
-
-def _tidy(name: str) -> str:
-    return PurePosixPath(name).as_posix() if name else name
 
 
 def _typed(table: pd.DataFrame, file: Path, text: str) -> pd.DataFrame:

@@ -21,6 +21,8 @@ INK: Final = "#2f6db5"
 """Behind the white letters: no emotion's colour, seen on both themes."""
 SIDE: Final = 1.4
 """What is in sight of Russell's plane at least, to each side of its middle."""
+WORD: Final = 52
+"""Width in pixels of the words beside Russell's circle."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ def on_plane(points: NDArray[np.float64], labels: Sequence[str], marks: Sequence
     reach = np.vstack([part for mark in marks for part in (mark.place, mark.outline) if part is not None])
     left, down = np.minimum(-SIDE, 1.05 * reach.min(axis=0)).tolist()
     right, up = np.maximum(SIDE, 1.05 * reach.max(axis=0)).tolist()
+    word = 1.05 + WORD * (up - down) / (HEIGHT - 40)
+    left, right = min(left, -word), max(right, word)
     rows = np.arange(len(points), dtype=np.int32)
     out = circumplex.plane(
         points, labels, rows=rows, texts=[""] * len(rows), limits=(left, right, down, up), in_hand=None, height=HEIGHT

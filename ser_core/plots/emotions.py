@@ -45,7 +45,7 @@ def profile(names: Sequence[str], clips: Sequence[Told]) -> go.Figure:
     sides = [side for side in ("distances", "probabilities") if any(getattr(one, side) is not None for one in clips)]
     if not sides:
         raise ValueError("no distances and no probabilities: nothing to draw")
-    out = make_subplots(rows=1, cols=len(sides), shared_yaxes=True, horizontal_spacing=0.06)
+    out = make_subplots(rows=1, cols=len(sides), shared_yaxes=True, horizontal_spacing=0.1)
     for column, side in enumerate(sides, start=1):
         _draw[side](out, names, clips, column)
     out.update_layout(
@@ -106,6 +106,7 @@ def _probabilities(out: go.Figure, names: Sequence[str], clips: Sequence[Told], 
     chance = {"color": GREY, "width": 1.5, "dash": "dot"}
     out.add_vline(x=100 / len(names), line=chance, layer="below", row=1, col=column)  # pyright: ignore[reportArgumentType]
     span = [0, max(highest * 1.25, 160 / len(names))]
+    out.update_yaxes(showgrid=False, col=column)  # the bars have their own, and lines would cross the numbers
     out.update_xaxes(title={"text": "probability", "standoff": 10}, range=span, ticksuffix=" %", col=column)
 
 
