@@ -135,7 +135,7 @@ def _caption(look: "Look", track: "Track", *, band: bool) -> None:
     length = float(np.median(np.diff(track.seconds, axis=1)))
     lost = int((~np.isfinite(track.points).all(axis=1)).sum())
     shared = max(0.0, 100 * (1 - hop / length))
-    parts = [f"{len(track.seconds)} windows of {length:g} s, one every {hop:.2g} s."]
+    parts = [f"{len(track.seconds)} windows of {length:.3g} s, one every {hop:.2g} s."]
     if shared:
         parts.append(f"Neighbours share {shared:.0f} % of their sound: the way is smoother than the voice.")
     parts.append("Colour is time, from dark at the start to light at the end.")
