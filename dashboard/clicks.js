@@ -39,6 +39,7 @@ function look(chart) {
     restore(chart, plot);
   }
   seeThrough(plot);
+  lay(chart);
   paint(chart); // Streamlit may have put the bare traces back
 }
 
@@ -140,6 +141,21 @@ function layoutOf(camera) {
   return { "scene.camera.eye": { x, y, z }, "scene.camera.center": { x: center[0], y: center[1], z: center[2] } };
 }
 
+// ---- what the page lays over the map: it goes into traces that the figure has empty
+
+function lay({ plot, data }) {
+  const there = data.over.map((part) => plot.data.findIndex((trace) => trace.meta === part.meta));
+  if (!window.Plotly || !there.length || there.includes(-1)) return;
+  const laid = JSON.stringify(data.over);
+  const first = plot.data[there[0]];
+  if (first.serAtlasLaid === laid) return;
+  first.serAtlasLaid = laid;
+  const style = { text: data.over.map((part) => part.text), showlegend: data.over.map((part) => part.legend) };
+  data.over[0].at.forEach((_, axis) => (style["xyz"[axis]] = data.over.map((part) => part.at[axis])));
+  const camera = plot._fullLayout.scene?._scene?.getCamera();
+  window.Plotly.update(plot, style, camera ? { "scene.camera": camera } : {}, there);
+}
+
 // ---- the clip in hand
 
 function paint({ plot, data }) {
@@ -147,7 +163,7 @@ function paint({ plot, data }) {
   const traces = [find("neighbours"), find("in hand")];
   if (!window.Plotly || traces.includes(-1)) return;
   const ink = getComputedStyle(document.querySelector(".stApp") ?? document.body).color;
-  const painted = JSON.stringify([data.lines, data.ring, ink]);
+  const painted = JSON.stringify([data.lines, data.ring, data.arrows, ink]);
   const ring = plot.data[traces[1]];
   if (ring.serAtlasPainted === painted) return;
   ring.serAtlasPainted = painted;
@@ -157,15 +173,10 @@ function paint({ plot, data }) {
   });
   if (!plot._fullLayout.scene) delete style.z;
   const camera = plot._fullLayout.scene?._scene?.getCamera();
-  const arrows = [...own(plot, ink), ...pointer(data.ring, ink)];
+  const own = data.arrows.map((arrow) => ({ ...arrow, arrowcolor: ink, font: { ...arrow.font, color: ink } }));
+  const arrows = [...own, ...pointer(data.ring, ink)];
   const layout = camera ? { "scene.camera": camera, "scene.annotations": arrows } : {};
   window.Plotly.update(plot, style, layout, traces);
-}
-
-// The arrows that the figure came with, in the colour of the text.
-function own(plot, ink) {
-  const came = (plot.layout.scene?.annotations ?? []).filter((arrow) => arrow.name === "own");
-  return came.map((arrow) => ({ ...arrow, arrowcolor: ink, font: { ...arrow.font, color: ink } }));
 }
 
 // An arrow to the clip in hand: unlike the ring, it is drawn above all points, also those in front of the clip.

@@ -5,7 +5,7 @@ as it is, and a small component (``clicks.js``) listens to it and paints on it.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -46,10 +46,15 @@ def listen(
     *,
     sound: Sound,
     n_rows: int,
+    over: Sequence[Mapping[str, Any]] = (),
+    arrows: Sequence[Mapping[str, Any]] = (),
     on_pick: Callable[[int], None],
     on_view: Callable[[tuple[float, ...], tuple[str, ...]], None],
 ) -> None:
-    """Listen to the chart in the container `CHART`.
+    """Listen to the chart in the container `CHART`, and paint on it.
+
+    ``over`` is what goes into traces that the figure has empty (`ser_core.plots.landing.on_map`), ``arrows`` point into
+    a 3-D map: changing them leaves chart and camera as they are.
 
     ``on_pick`` gets the row of a clicked point; ``on_view`` the camera (six numbers in 3-D, four in 2-D) and the names
     switched off in the legend, when the view has come to rest. Messages about another map than ``map_id`` are dropped.
@@ -74,6 +79,8 @@ def listen(
             "row": mark.row if mark else -1,
             "ring": [] if mark is None else _numbers(mark.place),
             "lines": [] if mark is None else _spokes(mark),
+            "over": list(over),
+            "arrows": list(arrows),
             "sound": {"player": sound.player, "count": sound.count, "on": sound.on},
         },
         on_pick_change=picked,

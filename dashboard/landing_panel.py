@@ -8,10 +8,12 @@ import streamlit as st
 
 from dashboard import clip_panel, export, links, map_panel, upload_panel, widgets
 from dashboard.circumplex_panel import CONFIG
-from dashboard.place_data import Look, Taught
+from dashboard.frame import Choice
+from dashboard.place_data import Look, Prepared, Taught
 from dashboard.uploads import Upload
 from dashboard.words import number
 from ser_core.embeddings import Embeddings
+from ser_core.maps import Map
 from ser_core.plots import landing as plots
 from ser_core.plots.landing import Own
 
@@ -28,28 +30,38 @@ BETWEEN: Final = (
     "map's spread from their own points (median)."
 )
 NEAR: Final = "Lines lead to the {} nearest clips of the corpus in the original space, with all its dimensions."
-BESIDE: Final = "Click a point of the map to hear a clip of the corpus beside yours."
+CLICK: Final = "Click a point of the map to hear a clip of the corpus{}."
 ENDS: Final = {"Valence": ("unpleasant", "pleasant"), "Arousal": ("quiet", "activated")}
 ALT: Final = "Map of the corpus with your clip on it; the nearest clips are listed below"
 
 
 @st.fragment
-def show(look: Look, taught: Taught | None, others: Sequence[Look], *, column: str) -> None:
-    """Show the map and the plane, and beside them the clip and the one of the corpus that was clicked."""
-    found = look.atlas.found
-    row = clip_panel.row_in_hand(found)
+def show(
+    choice: Choice, ready: Prepared, upload: Upload | None, look: Look | None, others: Sequence[Look], *, column: str
+) -> None:
+    """Show the map and the plane, and beside them the clip and the one of the corpus that was clicked.
+
+    The map is there before a clip is (``upload``) and while it is being placed (``look``): what lands is painted on it.
+    """
+    row = clip_panel.row_in_hand(choice.found)
     left, right = st.columns(WIDTHS, gap="medium")
     with left:
-        scene = _scene(look, others, column)
+        drawn = ready.atlas.ground.drawn
+        over: dict[str, Any] = {"overlay": plots.over_map(drawn.view.n_components), "overlay_id": "clips"}
+        scene = map_panel.scene(choice.found, drawn, column=column, common=len(choice.names) > 1, **over)
         map_panel.picture(scene, alt=ALT, several=False)
-        st.caption(landed(look))
-        if taught is not None:
-            _plane(look, taught, others)
+        map_panel.listen(scene, row, None, **_painted(drawn, look, others))  # first of all, so that it is seen at once
+        if look is not None:
+            st.caption(landed(look))
+            if ready.taught is not None:
+                _plane(look, ready.taught, others)
     with right:
-        upload_panel.sound(look.upload)
-        upload_panel.facts(look.upload)
-        _beside(found, row)
-    map_panel.listen(scene, row, None)
+        if upload is None:
+            upload_panel.teach(choice)
+        else:
+            upload_panel.sound(upload)
+            upload_panel.facts(upload)
+        _beside(choice.found, row, alone=upload is None)
     links.publish()
 
 
@@ -72,23 +84,21 @@ def landed(look: Look) -> str:
     return " ".join(said)
 
 
-def _scene(look: Look, others: Sequence[Look], column: str) -> map_panel.Scene:
-    drawn = look.atlas.ground.drawn
-    near = drawn.projection.coordinates[look.placed.landing.rows[0]]
-    hand, rest = Own(look.upload.name, look.placed.point), [Own(one.upload.name, one.placed.point) for one in others]
-    ids = tuple((one.upload.id, one.placed.point.tobytes()) for one in (look, *others))
-    several = len(look.choice.names) > 1
-    over: dict[str, Any] = {"overlay": plots.on_map(hand, rest, near=near), "overlay_id": ("placed", ids)}
-    if drawn.view.n_components == 3:
-        over["pointers"] = [plots.pointer(hand)]
-    return map_panel.scene(look.atlas.found, drawn, column=column, common=several, **over)
+def _painted(drawn: Map, look: Look | None, others: Sequence[Look]) -> dict[str, Any]:
+    """Return what is painted on the map: the clips that have landed, and an arrow to the one in hand."""
+    hand = Own(look.upload.name, look.placed.point) if look else None
+    rest = [Own(one.upload.name, one.placed.point) for one in others]
+    near = drawn.projection.coordinates[look.placed.landing.rows[0] if look else []]
+    arrows = [plots.pointer(hand)] if hand and drawn.view.n_components == 3 else []
+    return {"over": plots.on_map(hand, rest, near=near), "arrows": arrows}
 
 
-def _beside(found: Embeddings, row: int | None) -> None:
+def _beside(found: Embeddings, row: int | None, *, alone: bool) -> None:
+    """Show the clip of the corpus that was clicked; ``alone`` where there is none of one's own beside it."""
     if row is None:
-        st.caption(BESIDE)
+        st.caption(CLICK.format("" if alone else " beside yours"))
         return
-    st.markdown("**Beside it, from the corpus**")
+    st.markdown("**Of the corpus**" if alone else "**Beside it, from the corpus**")
     clip_panel.beside(found, row)
 
 

@@ -59,12 +59,10 @@ def scene(
     common: bool,
     overlay: Sequence[go.Scattergl | go.Scatter | go.Scatter3d | go.Mesh3d | go.Surface] = (),
     overlay_id: object = None,
-    pointers: Sequence[Mapping[str, Any]] = (),
 ) -> Scene:
     """Put a map together with its figure, which stays the same object until map, colour or overlay change.
 
-    ``overlay`` are traces drawn over the points, ``pointers`` arrows in a 3-D map (annotations of plotly); their
-    ``overlay_id`` stands for all that they depend on beside the map.
+    ``overlay`` are traces drawn over the points; ``overlay_id`` stands for all that they depend on beside the map.
     """
     map_id = key(maps.recipe(found, drawn.view))
     _settle_view(map_id, drawn.view.n_components)
@@ -73,8 +71,6 @@ def scene(
     if st.session_state.get("_scene", (None,))[0] != wanted:
         made = _scene(map_id, found, drawn, column, common)
         made.figure.add_traces(list(overlay))
-        if pointers:
-            made.figure.update_layout(scene_annotations=list(pointers))
         st.session_state["_scene"] = (wanted, made)
     return replace(st.session_state["_scene"][1], found=found, drawn=drawn)
 
@@ -99,11 +95,6 @@ def _scene(map_id: str, found: Embeddings, drawn: Map, column: str, common: bool
         picked=st.session_state["_picked"] or None,
     )
     return Scene(map_id, found, drawn, column, colouring, rows, figure)
-
-
-def forget() -> None:
-    """Drop the figure: what was drawn over the map is not to be held any longer."""
-    st.session_state.pop("_scene", None)
 
 
 def forget_camera() -> None:
@@ -183,8 +174,11 @@ def _select(scene: Scene) -> None:
     st.session_state["_picked"] = tuple(rows) if len(rows) > 1 else ()
 
 
-def listen(scene: Scene, row: int | None, near: NDArray[np.integer] | None) -> None:
-    """Answer to clicks in the figure, and mark the clip in hand, with lines to those that are ``near`` (rows)."""
+def listen(scene: Scene, row: int | None, near: NDArray[np.integer] | None, **painted: Any) -> None:
+    """Answer to clicks in the figure, and mark the clip in hand, with lines to those that are ``near`` (rows).
+
+    ``painted`` are ``over`` and ``arrows`` of `clicks.listen`.
+    """
     xyz = scene.drawn.projection.coordinates
     mark = None if row is None else clicks.Mark(row, xyz[row], xyz[:0] if near is None else xyz[near])
 
@@ -200,6 +194,7 @@ def listen(scene: Scene, row: int | None, near: NDArray[np.integer] | None) -> N
         n_rows=len(scene.found.clips),
         on_pick=lambda to: clip_panel.take(scene.found, to),
         on_view=turned,
+        **painted,
     )
 
 

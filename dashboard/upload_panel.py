@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from dashboard import clip_panel, map_panel, uploads, widgets
+from dashboard import clip_panel, uploads, widgets
 from dashboard.frame import Choice
 from dashboard.progress import duration
 from dashboard.uploads import Upload
@@ -81,7 +81,6 @@ def here(upload: Upload) -> None:
     def gone(*ids: str) -> None:
         for one in ids:
             uploads.forget(one)
-        map_panel.forget()
         uploads.forget_errors()
 
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -177,7 +177,7 @@ def _opened(data: bytes, max_seconds: float) -> Iterator[soundfiles.File | sound
         if "lost sync" in words.lower() or "psf_fread" in words.lower():
             raise AudioError("truncated", f"the sound stops before its end ({error.error_string})") from error
         why = "" if "Internal error" in words or "not exist" in words else f" ({words})"  # of use to nobody
-        expected = f"expected WAV, FLAC, OGG, MP3 or AIFF{why}"
+        expected = f"expected WAV, FLAC, OGG, MP3, AIFF or M4A{why}"
         raise AudioError("not audio", f"not audio that can be read here: {expected}") from error
 
 

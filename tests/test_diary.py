@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from ser_core import analyses, catalogue, embeddings
 from ser_core.cache import Cache
-from ser_core.cli import app, work
+from ser_core.cli import app, place, work
 from ser_core.corpora import KINDS, demo, diary
 from ser_core.timeline import when
 
@@ -171,10 +171,11 @@ def test_ser_demo_makes_and_embeds_it_and_the_story_can_be_heard(cache: Cache, m
     monkeypatch.setattr(demo, "LANGUAGES", ())
     monkeypatch.setattr(work, "compute", first)
     monkeypatch.setattr(analyses, "learn", lambda *_, **how: asked.append(how["method"]))
+    monkeypatch.setattr(place, "checked", lambda kept, names, *_, **how: asked.extend(["check", *names]))
     done = CliRunner().invoke(app, ["demo", "--cache", str(cache.root)])
     assert done.exit_code == 0, done.output
     assert "demo-diary: 84 clips" in done.stdout
-    assert asked == ["demo-diary", "demo-english", "regression"]
+    assert asked == ["demo-diary", "demo-english", "regression", "check", "demo-english"]
     located = catalogue.get(cache, "demo-diary")
     found = embeddings.load(located, embeddings.find_store([located], "egemaps", cache=cache), cache=cache)
     assert (len(found.clips), found.n_pending) == (84, 0)

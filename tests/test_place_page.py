@@ -99,8 +99,14 @@ def figures(app: AppTest) -> list[dict]:
 
 
 def own(app: AppTest, meta: str) -> list[dict]:
-    """Traces of one's own clips, of all pictures."""
-    return [trace for figure in figures(app) for trace in figure["data"] if trace.get("meta") == meta]
+    """What is drawn of one's own clips: on the map, where the bridge paints it, and then in all other pictures."""
+    bridges = [json.loads(one.proto.json) for one in app.get("bidi_component") if "clicks" in one.proto.component_name]
+    parts = [part for bridge in bridges for part in bridge["over"] if part["at"][0] != [None]]
+    traces = [{**part, **dict(zip("xyz", part["at"], strict=False))} for part in parts]
+    for figure in figures(app):
+        if not any(trace.get("meta") == "neighbours" for trace in figure["data"]):  # which is the map's
+            traces += figure["data"]
+    return [trace for trace in traces if trace.get("meta") == meta]
 
 
 def names(app: AppTest) -> list[str]:
@@ -241,7 +247,8 @@ def test_forgetting(small, monkeypatch):
     assert "No clip yet" in texts(app)
     box = app.session_state["_uploads"]
     assert (box.uploads, box.tasks, box.results) == ({}, {}, {})
-    assert "_scene" not in app.session_state  # the figure had its name and place
+    assert not own(app, "your clip")
+    assert "a.wav" not in app.session_state["_scene"][1].figure.to_json()  # the map never had it
     upload(app, ("a.wav", wav(200)), ("b.wav", wav(300)))
     press(app, "Forget all")
     assert names(app) == []

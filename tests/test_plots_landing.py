@@ -26,25 +26,41 @@ def of(traces, meta: str):
 @pytest.mark.parametrize("n", [2, 3])
 def test_the_clip_in_hand_has_lines_to_its_nearest(n):
     here, near = np.arange(n, dtype=np.float32), np.arange(4 * n, dtype=np.float32).reshape(4, n) + 5
-    ways, clip = plots.on_map(Own(NAME, here), [], near=near)
-    for axis, name in enumerate("xyz"[:n]):
-        line = np.array(ways[name], float)
-        assert line[::3].tolist() == [here[axis]] * 4
-        assert line[1::3].tolist() == near[:, axis].tolist()
-        assert np.isnan(line[2::3]).all()
-        assert clip[name][0] == here[axis]
-    assert clip.type == ("scatter" if n == 2 else "scatter3d")
-    assert clip.text == (SHOWN,)
-    assert clip.customdata is None  # a click takes clips of the corpus alone
-    assert ways.hoverinfo == "skip"
+    ways, rest, clip = plots.on_map(Own(NAME, here), [], near=near)
+    for axis in range(n):
+        line = ways["at"][axis]
+        assert line[::3] == [here[axis]] * 4
+        assert line[1::3] == near[:, axis].tolist()
+        assert line[2::3] == [None] * 4
+        assert clip["at"][axis] == [here[axis]]
+        assert rest["at"][axis] == [None]  # no other clips
+    assert clip["text"] == [SHOWN]
+    assert [part["legend"] for part in (ways, rest, clip)] == [False, False, True]
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_map_has_an_empty_trace_for_each_part(n):
+    traces = plots.over_map(n)
+    nothing = plots.on_map(None, [], near=np.zeros((0, n)))
+    assert [trace.meta for trace in traces] == [part["meta"] for part in nothing]
+    for trace, part in zip(traces, nothing, strict=True):
+        assert np.isnan([trace[axis][0] for axis in "xyz"[:n]]).all()
+        assert trace.showlegend is False
+        assert trace.type == ("scatter" if n == 2 else "scatter3d")
+        assert trace.customdata is None  # a click takes clips of the corpus alone
+        assert (part["at"], part["text"], part["legend"]) == ([[None]] * n, [], False)
+    assert traces[0].hoverinfo == "skip"
 
 
 def test_other_clips_are_smaller_and_under_the_one_in_hand():
     others = [Own("one", np.zeros(2)), Own("two", np.ones(2))]
     _, rest, clip = plots.on_map(Own(NAME, np.ones(2)), others, near=np.zeros((0, 2)))
-    assert rest.text == ("one", "two")
-    assert rest.marker.size < clip.marker.size
-    assert rest.marker.color != clip.marker.color
+    assert rest["text"] == ["one", "two"]
+    assert rest["at"] == [[0.0, 1.0], [0.0, 1.0]]
+    _, below, above = plots.over_map(2)
+    assert (below.meta, above.meta) == (rest["meta"], clip["meta"])
+    assert below.marker.size < above.marker.size
+    assert below.marker.color != above.marker.color
 
 
 def test_ones_own_clips_stand_out_on_both_themes():
@@ -57,7 +73,7 @@ def test_ones_own_clips_stand_out_on_both_themes():
 
 def test_the_arrow_points_at_the_clip():
     arrow = plots.pointer(Own(NAME, np.array([1.0, 2.0, 3.0])))
-    assert (arrow["x"], arrow["y"], arrow["z"], arrow["name"]) == (1.0, 2.0, 3.0, "own")
+    assert (arrow["x"], arrow["y"], arrow["z"]) == (1.0, 2.0, 3.0)
 
 
 def test_the_plane_has_faint_clips_and_the_ellipse():

@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import (
     clip_panel,
@@ -70,22 +71,11 @@ def main() -> None:
         return
     with st.sidebar:
         view = widgets.view(choice.found)
-    frame.introduce(SEEN, TRUST)
-    st.caption(upload_panel.PRIVACY)
-    clip_panel.check_link(choice.found)
-    frame.synthetic(choice.located)
     upload = uploads.in_hand()
-    with st.container() if upload is None else st.expander("Add clips"):
-        upload_panel.add()
-    upload_panel.problems()
-    if upload is not None:
-        upload_panel.here(upload)
-    part = widgets.segments("placing", "Show", list(PARTS), default="lands", show=PARTS.__getitem__)
-    frame.notes()
+    with st.container():  # one element, whatever is in it: the map below then stays the same chart (`_one`)
+        part = _top(choice, upload)
     if part == "two":
         _compare(choice, view)
-    elif upload is None:
-        upload_panel.teach(choice)
     else:
         _one(choice, view, upload, part)
     if upload is not None:
@@ -95,38 +85,65 @@ def main() -> None:
     links.publish()
 
 
-def _one(choice: frame.Choice, view: View, upload: uploads.Upload, part: str) -> None:
-    """Show one clip, or as much of it as there is."""
+def _top(choice: frame.Choice, upload: uploads.Upload | None) -> str:
+    """Say what this is, take clips, show those that are here, and return which part of the page is wanted."""
+    frame.introduce(SEEN, TRUST)
+    st.caption(upload_panel.PRIVACY)
+    clip_panel.check_link(choice.found)
+    frame.synthetic(choice.located)
+    with st.container() if upload is None else st.expander("Add clips"):
+        upload_panel.add()
+    upload_panel.problems()
+    if upload is not None:
+        upload_panel.here(upload)
+    part = widgets.segments("placing", "Show", list(PARTS), default="lands", show=PARTS.__getitem__)
+    frame.notes()
+    return part
+
+
+def _one(choice: frame.Choice, view: View, upload: uploads.Upload | None, part: str) -> None:
+    """Show one clip, or as much of it as there is; the map is there before it."""
     teacher = _teacher(choice)
-    try:
-        ready = _prepared(choice, view, teacher)
-        look = _look(choice, view, upload, ready) if ready else None
-    except SerError as error:
-        st.error(widgets.plain(str(error)))
-        ready = look = None
-    if ready is None or look is None:
+    ready = look = None
+    above = st.container()
+    with above:
+        try:
+            ready = _prepared(choice, view, teacher)
+            look = _look(choice, view, upload, ready) if ready and upload else None
+        except SerError as error:
+            st.error(widgets.plain(str(error)))
+    if part == "lands" and ready is not None:
+        _lands(choice, ready, upload, look, above=above)
+    elif upload is None:
+        upload_panel.teach(choice)
+    elif look is None:
         landing_panel.alone(upload)
-    elif part == "time":
-        path_panel.show(look)
-        _plane_later(look, ready, teacher)
     else:
-        _lands(look, ready, teacher)
+        path_panel.show(look)
     if ready is not None:
+        if look is not None:
+            _plane_later(look, ready, teacher)
         frame.sources(choice, *frame.view_facts(choice, view))
 
 
-def _lands(look: Look, ready: Prepared, teacher: str | None) -> None:
+def _lands(
+    choice: frame.Choice, ready: Prepared, upload: uploads.Upload | None, look: Look | None, *, above: DeltaGenerator
+) -> None:
     """Show where a clip lands, what it is near to, and what is unusual about it."""
     with st.sidebar:
-        column = widgets.colour(look.choice.found.clips)
-    for sentence in emotions_panel.says(look):
-        st.markdown(sentence)
-    _check_later(look, ready)
-    landing_panel.show(look, ready.taught, _others(look, ready), column=column)
-    _plane_later(look, ready, teacher)
-    emotions_panel.show(look)
-    nearest_panel.show(look)
-    unusual_panel.show(look)
+        column = widgets.colour(choice.found.clips)
+    others: list[Look] = []
+    if look is not None:
+        with above:
+            for sentence in emotions_panel.says(look):
+                st.markdown(sentence)
+            _check_later(look, ready)
+            others = _others(look, ready)
+    landing_panel.show(choice, ready, upload, look, others, column=column)
+    if look is not None:
+        emotions_panel.show(look)
+        nearest_panel.show(look)
+        unusual_panel.show(look)
 
 
 def _compare(choice: frame.Choice, view: View) -> None:

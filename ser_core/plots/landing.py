@@ -26,6 +26,8 @@ SIZES: Final = {2: (21, 13), 3: (13, 8)}
 """Of the clip in hand and of the others in pixels, in two and in three dimensions."""
 HAND: Final = "your clip"
 OTHER: Final = "your other clips"
+WAYS: Final = "ways"
+"""``meta`` of the lines to the nearest clips."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +38,57 @@ class Own:
     place: NDArray[np.floating]
 
 
-def on_map(hand: Own, others: Sequence[Own], *, near: NDArray[np.floating]) -> list[Trace]:
-    """Return what is drawn over a map: one's clips, and lines from the one in hand to its nearest clips.
+def over_map(n_components: int) -> list[Trace]:
+    """Return the traces, still empty, of what is drawn over a map; `on_map` has what ``clicks.js`` puts into them."""
+    width = {"color": LINE, "width": 1.4 if n_components == 2 else 3.0}
+    nowhere = np.full((1, n_components), np.nan)
+    lines = _trace(nowhere, mode="lines", line=width, hoverinfo="skip", meta=WAYS)
+    empty = [Own("", nowhere[0])]
+    traces = [lines, _clips(empty, colour=OTHERS, which=1), _clips(empty, colour=WHITE, which=0)]
+    return [trace.update(showlegend=False) for trace in traces]
+
+
+def on_map(hand: Own | None, others: Sequence[Own], *, near: NDArray[np.floating]) -> list[dict[str, Any]]:
+    """Return what is on a map, for each trace of `over_map`: one's clips, and lines from that in hand to its nearest.
+
+    ``meta`` names the trace, ``at`` has a list for each axis (None where a line breaks), ``text`` what to show under
+    the pointer, ``legend`` whether the legend names it.
 
     Parameters
     ----------
     near
         Where the nearest clips lie on the map, shape (k, n_components).
     """
-    n = len(hand.place)
-    start = np.broadcast_to(hand.place, near.shape)
-    ways = np.stack([start, near, np.full(near.shape, np.nan)], axis=1).reshape(-1, n)
-    width = {"color": LINE, "width": 1.4 if n == 2 else 3.0}
-    lines = _trace(ways, mode="lines", line=width, hoverinfo="skip", showlegend=False, meta="ways")
-    return [lines, *([_clips(others, colour=OTHERS, which=1)] if others else []), _clips([hand], colour=WHITE, which=0)]
+    start = np.broadcast_to(hand.place, near.shape) if hand else near
+    ways = np.stack([start, near, np.full(near.shape, np.nan)], axis=1).reshape(-1, near.shape[1])
+    parts = [(WAYS, ways, []), *((name, _places(clips, near.shape[1]), clips) for name, clips in _own(hand, others))]
+    return [
+        {"meta": name, "at": _plain(places), "text": [shown(clip.name) for clip in clips], "legend": bool(clips)}
+        for name, places, clips in parts
+    ]
+
+
+def _own(hand: Own | None, others: Sequence[Own]) -> list[tuple[str, Sequence[Own]]]:
+    return [(OTHER, others), (HAND, [hand] if hand else [])]
+
+
+def _places(clips: Sequence[Own], n_components: int) -> NDArray[np.float64]:
+    return np.array([clip.place for clip in clips], np.float64).reshape(-1, n_components)
+
+
+def _plain(points: NDArray[np.floating]) -> list[list[float | None]]:
+    """Return a list for each axis, never an empty one: plotly would take the trace off the picture."""
+    axes = [[float(f"{value:.9g}") if np.isfinite(value) else None for value in axis] for axis in points.T]
+    return [axis or [None] for axis in axes]
 
 
 def pointer(hand: Own) -> dict[str, Any]:
-    """Return an arrow to a clip on a 3-D map, which is seen in front of all others; ``clicks.js`` keeps it there."""
+    """Return an arrow to a clip on a 3-D map, which is seen in front of all others."""
     place = dict(zip("xyz", hand.place.tolist(), strict=True))
     look = {"arrowcolor": LINE, "arrowhead": 2, "arrowwidth": 2, "standoff": 6, "ax": -48, "ay": -64}
     return {
         **place,
         **look,
-        "name": "own",
         "text": f"<b>{HAND}</b>",
         "font": {"size": 13, "shadow": "auto"},
         "borderpad": 0,
