@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Page, expect
 
-from ser_core import audio, catalogue, embeddings
+from ser_core import audio, catalogue, embeddings, placement
 from ser_core.cache import Cache
 from ser_core.encoders import EGEMAPS
 
@@ -37,6 +37,11 @@ WINDOWS = (
 START = (
     f"plot => {{ {CENTRE} const texts = [...plot.querySelectorAll('.infolayer text')];"
     " return centre(texts.find(node => node.textContent === 'start')) }"
+)
+
+HAND = "plot => { const {x, y} = plot.data.find(trace => trace.meta === 'your clip'); return [x[0], y[0]] }"
+PAINTED = (
+    "([map, name]) => document.querySelector(map).data.find(trace => trace.meta === 'your clip')?.text?.includes(name)"
 )
 
 
@@ -97,6 +102,27 @@ def place_of(page: Page, selector: str) -> np.ndarray:
 def at(page: Page, seconds: float) -> None:
     page.eval_on_selector(PLAYER, "(audio, seconds) => { audio.currentTime = seconds }", seconds)
     page.wait_for_timeout(400)
+
+
+def test_clips_are_painted_on_the_map_that_is_there_before_them(page, placing):
+    opened(page, f"{placing.url}/place?encoder=egemaps&dims=2")
+    page.wait_for_selector(f"{MAP} .main-svg")
+    settled(page)
+    page.eval_on_selector(MAP, "plot => { plot.sameChart = true }")
+    atlas = placement.atlas("tones", "egemaps", dimensions=2, cache=Cache(placing.cache))
+    for seed in (3, 4):
+        clip = wav(voice(1.0, seed=seed))
+        upload(page, (f"{seed}.wav", clip))
+        page.wait_for_function(PAINTED, arg=[MAP, f"{seed}.wav"])
+        landed = page.eval_on_selector(MAP, "plot => plot._fullData.find(trace => trace.meta === 'your clip')._length")
+        place = page.eval_on_selector(MAP, HAND)
+        assert (landed, place) == (1, pytest.approx(atlas.place(clip).point, rel=1e-5))
+        settled(page)
+    assert page.eval_on_selector(MAP, "plot => plot.sameChart")  # neither drawn anew nor turned back
+    page.get_by_role("button", name="Forget all").click()
+    page.wait_for_function(
+        f"plot => {{ const clip = ({HAND})(document.querySelector(plot)); return !clip[0] }}", arg=MAP
+    )
 
 
 def test_uploads_land_and_are_heard_and_nothing_of_them_stays_or_is_seen_by_others(page, browser: Browser, placing):
