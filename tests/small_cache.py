@@ -3,7 +3,7 @@
 Not a test; tests load it with `runpy`, since they are no package.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,19 @@ def make(folder: Path, *, name: str = "tones", n_takes: int = 5) -> Path:
     located, _ = catalogue.add(cache, "folder", sounds, name=name)
     embeddings.embed(located, Bands(), cache=cache)
     return cache.root
+
+
+def corpus(folder: Path, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Add the tones of `make` once more under another name, with another table, embedded."""
+    other = folder / name
+    other.mkdir()
+    table = change(pd.read_csv(folder / "tones" / "metadata.csv"))
+    for file in table["file_name"]:
+        (other / file).write_bytes((folder / "tones" / file).read_bytes())
+    table.to_csv(other / "metadata.csv", index=False)
+    cache = Cache(folder / "cache")
+    located, _ = catalogue.add(cache, "folder", other)
+    embeddings.embed(located, Bands(), cache=cache)
 
 
 def _tone(pitch: float, random: np.random.Generator) -> NDArray[np.float64]:

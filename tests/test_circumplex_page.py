@@ -21,19 +21,7 @@ from ser_core.maps import View
 
 ENTRY = str(Path(__file__).parent.parent / "dashboard" / "app.py")
 SMALL = runpy.run_path(str(Path(__file__).with_name("small_cache.py")))
-
-
-def corpus(folder: Path, name: str, change) -> None:
-    """Add the tones once more, with another table."""
-    other = folder / name
-    other.mkdir()
-    table = change(pd.read_csv(folder / "tones" / "metadata.csv"))
-    for file in table["file_name"]:
-        (other / file).write_bytes((folder / "tones" / file).read_bytes())
-    table.to_csv(other / "metadata.csv", index=False)
-    cache = Cache(folder / "cache")
-    located, _ = catalogue.add(cache, "folder", other)
-    embeddings.embed(located, SMALL["Bands"](), cache=cache)
+corpus = SMALL["corpus"]
 
 
 def five(table: pd.DataFrame) -> pd.DataFrame:

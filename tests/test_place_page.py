@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from place_app import texts, upload
 from starlette.formparsers import MultiPartParser
 from streamlit.testing.v1 import AppTest
 
@@ -27,22 +28,10 @@ from ser_core.maps import View
 
 ENTRY = str(Path(__file__).parent.parent / "dashboard" / "app.py")
 SMALL = runpy.run_path(str(Path(__file__).with_name("small_cache.py")))
+corpus = SMALL["corpus"]
 HOSTILE = "../../etc/<img src=x onerror=alert(1)> **bold** $x$ \u202egnp.wav"
 FIRST = "ada_anger_0.wav"
 VIEW = View(1, "pca", 2, "standard", maps.SEED)
-
-
-def corpus(folder: Path, name: str, change) -> None:
-    """Add the tones once more, with another table."""
-    other = folder / name
-    other.mkdir()
-    table = change(pd.read_csv(folder / "tones" / "metadata.csv"))
-    for file in table["file_name"]:
-        (other / file).write_bytes((folder / "tones" / file).read_bytes())
-    table.to_csv(other / "metadata.csv", index=False)
-    cache = Cache(folder / "cache")
-    located, _ = catalogue.add(cache, "folder", other)
-    embeddings.embed(located, SMALL["Bands"](), cache=cache)
 
 
 @pytest.fixture(scope="session")
@@ -78,20 +67,6 @@ def wav(frequency: float, seconds: float = 0.5, rate: int = 16_000, channels: in
     out = io.BytesIO()
     soundfile.write(out, np.repeat(tone[:, None], channels, axis=1), rate, format="WAV")
     return out.getvalue()
-
-
-def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
-    for name, content in files:
-        app.file_uploader[0].upload(name, content, "audio/wav")
-    app.run()
-    assert not app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.text, *app.warning, *app.error, *app.info, *app.success]
-    shown = [part.value for part in parts] + [html.unescape(part.proto.body) for part in app.get("html")]
-    return "\n".join(shown).replace("\\", "")  # without what switches Markdown off
 
 
 def figures(app: AppTest) -> list[dict]:

@@ -1,7 +1,6 @@
 """What the page Place a clip says of emotions, neighbours and the voice, and two clips beside each other."""
 
 import base64
-import html
 import io
 import json
 import runpy
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from place_app import texts, upload
 from scipy import stats
 from sklearn import metrics
 from streamlit.testing.v1 import AppTest
@@ -24,20 +24,8 @@ from ser_core.geometry import region
 
 ENTRY = str(Path(__file__).parent.parent / "dashboard" / "app.py")
 SMALL = runpy.run_path(str(Path(__file__).with_name("small_cache.py")))
+corpus = SMALL["corpus"]
 RATE = 16_000
-
-
-def corpus(folder: Path, name: str, change) -> None:
-    """Add the tones once more, with another table, embedded."""
-    other = folder / name
-    other.mkdir()
-    table = change(pd.read_csv(folder / "tones" / "metadata.csv"))
-    for file in table["file_name"]:
-        (other / file).write_bytes((folder / "tones" / file).read_bytes())
-    table.to_csv(other / "metadata.csv", index=False)
-    cache = Cache(folder / "cache")
-    located, _ = catalogue.add(cache, "folder", other)
-    embeddings.embed(located, SMALL["Bands"](), cache=cache)
 
 
 def voices(cache: Cache, name: str) -> None:
@@ -88,20 +76,6 @@ def wav(frequency: float, seconds: float = 0.5, *, kind: str = "WAV") -> bytes:
     samples = np.round(32_767 * (0.3 * np.sin(2 * np.pi * frequency * time) + noise)).astype(np.int16)
     soundfile.write(out, samples, RATE, format=kind, subtype="PCM_16")
     return out.getvalue()
-
-
-def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
-    for name, content in files:
-        app.file_uploader[0].upload(name, content, "audio/wav")
-    app.run()
-    assert not app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.text, *app.warning, *app.error, *app.info]
-    shown = [part.value for part in parts] + [html.unescape(part.proto.body) for part in app.get("html")]
-    return "\n".join(shown).replace("\\", "")
 
 
 def table(app: AppTest, *columns: str) -> pd.DataFrame:

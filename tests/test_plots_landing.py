@@ -46,7 +46,7 @@ def test_a_map_has_an_empty_trace_for_each_part(n):
     for trace, part in zip(traces, nothing, strict=True):
         assert np.isnan([trace[axis][0] for axis in "xyz"[:n]]).all()
         assert trace.showlegend is False
-        assert trace.type == ("scatter" if n == 2 else "scatter3d")
+        assert trace.type == ("scattergl" if n == 2 else "scatter3d")  # in another layer the corpus would cover it
         assert trace.customdata is None  # a click takes clips of the corpus alone
         assert (part["at"], part["text"], part["legend"]) == ([[None]] * n, [], False)
     assert traces[0].hoverinfo == "skip"
@@ -90,6 +90,7 @@ def test_the_plane_has_faint_clips_and_the_ellipse():
     assert edge.fill == "toself"
     clip = of(figure.data, plots.HAND)
     assert (clip.x[0], clip.y[0], clip.text[0]) == (0.2, 0.1, SHOWN)
+    assert clip.type == clouds[0].type
     assert of(figure.data, plots.OTHER).x[0] == -0.2
     assert figure.layout.yaxis.scaleanchor == "x"
     assert not any(trace.showlegend for trace in figure.data)

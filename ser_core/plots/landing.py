@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ser_core.plots import circumplex
 from ser_core.plots.colours import shown
 
-Trace: TypeAlias = go.Scatter | go.Scatter3d
+Trace: TypeAlias = go.Scattergl | go.Scatter3d
 WHITE: Final = "#ffffff"
 DARK: Final = "#16181d"
 OTHERS: Final = "#c9ccd2"
@@ -125,9 +125,8 @@ def plane(
     figure.update_traces(behind, selector=lambda trace: trace.type == "scattergl" and trace.meta is None)
     if ellipse is not None:
         edge = {"color": LINE, "width": 2, "dash": "dot"}
-        figure.add_trace(
-            _trace(ellipse, mode="lines", line=edge, fill="toself", fillcolor=INSIDE, hoverinfo="skip", meta="ellipse")
-        )
+        inside: dict[str, Any] = {"fill": "toself", "fillcolor": INSIDE, "hoverinfo": "skip", "meta": "ellipse"}
+        figure.add_scatter(x=ellipse[:, 0], y=ellipse[:, 1], mode="lines", line=edge, **inside)
     if others:
         figure.add_trace(_clips(others, colour=OTHERS, which=1))
     if hand:
@@ -149,8 +148,9 @@ def _clips(clips: Sequence[Own], *, colour: str, which: int) -> Trace:
 
 
 def _trace(points: NDArray[np.float64], **options: Any) -> Trace:
+    """Draw as the corpus's points are drawn: plotly puts those above all that is not WebGL."""
     if points.shape[1] == 2:
-        return go.Scatter(x=points[:, 0], y=points[:, 1], **options)
+        return go.Scattergl(x=points[:, 0], y=points[:, 1], **options)
     return go.Scatter3d(x=points[:, 0], y=points[:, 1], z=points[:, 2], **options)
 
 
