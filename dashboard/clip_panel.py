@@ -61,7 +61,7 @@ def sound(found: Embeddings, row: int | None) -> clicks.Sound:
     if _new():
         st.session_state["_on_maps"] = st.session_state["_played"]
     wanted = bool(st.session_state.get("autoplay", True))
-    return clicks.Sound(_player(found, row), st.session_state.get("_on_maps", 0), wanted)
+    return clicks.Sound(player(found, row), st.session_state.get("_on_maps", 0), wanted)
 
 
 def show(found: Embeddings, row: int | None, *, drawn: Map, on_jump: Callable[[int], None]) -> None:
@@ -133,7 +133,7 @@ def _sound(found: Embeddings, row: int, *, autoplay: bool) -> None:
     except audio.AudioError as error:
         st.warning(f"This clip cannot be played: {widgets.plain(error.reason)}.")
         return
-    with st.container(key=_player(found, row)):
+    with st.container(key=player(found, row)):
         st.audio(audio.wav_bytes(signal), loop=bool(st.session_state.get("loop")), autoplay=autoplay)
     switches = st.columns(2)
     for switch, (name, label, usual) in zip(switches, SWITCHES, strict=True):
@@ -183,7 +183,8 @@ def _neighbours(found: Embeddings, row: int, drawn: Map, on_jump: Callable[[int]
     )
 
 
-def _player(found: Embeddings, row: int | None) -> str:
+def player(found: Embeddings, row: int | None) -> str:
+    """Return the key of the container with the player of a clip."""
     return f"sound_{found.digests[row][:12]}" if row is not None else "sound"
 
 

@@ -13,13 +13,13 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from ser_core import audio, catalogue, embeddings, maps
+from ser_core import audio, catalogue, embeddings, maps, trained
 from ser_core import jobs as running
 from ser_core.cache import Cache, Entry
 from ser_core.catalogue import Located
 from ser_core.corpora import CorpusError, Scan
 from ser_core.embeddings import Coverage, Embeddings
-from ser_core.encoders.base import EncoderError
+from ser_core.encoders import ENCODERS, EncoderError
 from ser_core.jobs import Status
 from ser_core.maps import Map, View
 from ser_core.store import VectorStore, key
@@ -104,9 +104,7 @@ def start_embedding(corpus: str, encoder: str) -> None:
     SerError
         If the encoder cannot be used here.
     """
-    from ser_core.encoders import encoder as find
-
-    chosen = find(encoder)
+    chosen = trained.find(encoder, cache=cache())
     if why := chosen.missing():
         raise EncoderError(why)
     running.start(cache(), ["embed", corpus, chosen.name], title=f"{corpus} · {chosen.name}")
@@ -124,9 +122,7 @@ def job(arguments: Sequence[str]) -> Status | None:
 
 def forecast(corpus: str, encoder: str) -> tuple[int, str]:
     """Return how many clips an embedding has to do, and a sentence: with the time, where an earlier run tells it."""
-    from ser_core.encoders import encoder as find
-
-    chosen = find(encoder)
+    chosen = trained.find(encoder, cache=cache())
     now = key(embeddings.full_recipe(chosen))  # what an older version computed does not count
     done = {one.store.key: one.n_embedded + one.n_failed for one in coverage(corpus)}
     n_left = max(0, n_clips(corpus) - done.get(now, 0))
@@ -147,12 +143,14 @@ class EncoderCard:
     missing: str | None
 
 
-@st.cache_data(ttl=REFRESH_SECONDS, max_entries=1, show_spinner=False)
 def encoders() -> list[EncoderCard]:
-    """Return the encoders, and why those that cannot be used here cannot."""
-    from ser_core.encoders import ENCODERS
+    """Return the encoders and the inner layers of networks trained here, and why those that cannot be used cannot."""
+    return _encoders(str(cache().root), runs_stamp())
 
-    return [EncoderCard(name, one.title, one.missing()) for name, one in ENCODERS.items()]
+
+def n_taught(source: Source) -> int | None:
+    """Return how many of these clips the network behind the embeddings has learnt from (`trained.n_taught`)."""
+    return _n_taught(source, runs_stamp())
 
 
 def add_corpus(kind: str, root: Path, name: str | None) -> tuple[Located, Scan]:
@@ -191,6 +189,24 @@ def forget_corpus(corpus: str) -> None:
 def kept() -> list[Entry]:
     """Return everything that is kept, with sizes."""
     return _kept(str(cache().root), stamp())
+
+
+def runs_stamp() -> float:
+    """Return when a run last began, got a file or was removed."""
+    folder = cache().root / "runs"
+    return max((path.stat().st_mtime for path in (folder, *folder.glob("[!.]*")) if path.exists()), default=0.0)
+
+
+@st.cache_data(ttl=REFRESH_SECONDS, max_entries=1, show_spinner=False)
+def _encoders(root: str, written: float) -> list[EncoderCard]:
+    own = {one.name: one for one in trained.available(Cache(Path(root)))}
+    return [EncoderCard(name, one.title, one.missing()) for name, one in (ENCODERS | own).items()]
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _n_taught(source: Source, written: float) -> int | None:
+    found = opened(source)
+    return trained.n_taught(found.recipe, found.digests, cache=source.cache)
 
 
 @st.cache_data(ttl=REFRESH_SECONDS, max_entries=4, show_spinner=False)

@@ -210,6 +210,8 @@ def _trust(look: Look) -> None:
             f"score {number(brier)} (always the same for all emotions: {number(1 - 1 / len(checked.names))}), expected "
             f"calibration error {100 * error:.1f} % (n = {n:,})."
         )
+        if n_taught := data.n_taught(source):
+            st.caption(f"The encoder itself learnt from {n_taught:,} of these clips: for new clips all this is worse.")
         export.table(rows, name="unseen_speakers")
 
 

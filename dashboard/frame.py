@@ -63,12 +63,32 @@ def choose() -> Choice | None:
         _teach(NONE_SHARED)
         return None
     found = data.embedded(names, chosen.store)
-    return Choice([one for one in located if one.name in names], names, chosen.store, found)
+    choice = Choice([one for one in located if one.name in names], names, chosen.store, found)
+    if sentence := taught(choice):
+        st.markdown(sentence)
+    return choice
 
 
 def introduce(seen: str, trust: str) -> None:
     """Say in a sentence what is seen, and in another when not to trust it."""
     st.markdown(f"{seen} {trust}")
+
+
+def taught(choice: Choice) -> str | None:
+    """Return a sentence (Markdown) where the network behind the embeddings has learnt from these clips."""
+    n, of = data.n_taught(data.source(choice.names, choice.store)), len(choice.found.clips)
+    if n is None:
+        return (
+            "The network that made these embeddings is no longer here: it may have been trained on these clips, and "
+            "they then look better separated than new clips would."
+        )
+    if not n:
+        return None
+    clips = f"{n:,} of these {of:,} clips" if n < of else f"these {of:,} clips"
+    return (
+        f"**The network that made these embeddings was trained on {clips}**: they look better separated than new clips "
+        "would."
+    )
 
 
 def synthetic(located: Sequence[Located]) -> None:

@@ -42,6 +42,13 @@ NAMES: Final = {
     "period": "period",
     "span": "span",
     "placing": "show",
+    "models": "models",
+    "tested_on": "tested_on",
+    "run": "run",
+    "other_run": "other_run",
+    "cell": "cell",
+    "cells": "cells",
+    "differing": "differing",
 }
 """Name in the session -> name in the link."""
 NUMBERS: Final = ("layer", "dims", "turn")

@@ -66,6 +66,7 @@ def scene(
     """
     map_id = key(maps.recipe(found, drawn.view))
     _settle_view(map_id, drawn.view.n_components)
+    _light(found)
     labels = digest(found.clips, [column, *NAMED])  # metadata.csv may change under an open page
     wanted = (map_id, labels, column, common, overlay_id, st.session_state.get("_redraw", 0))
     if st.session_state.get("_scene", (None,))[0] != wanted:
@@ -73,6 +74,13 @@ def scene(
         made.figure.add_traces(list(overlay))
         st.session_state["_scene"] = (wanted, made)
     return replace(st.session_state["_scene"][1], found=found, drawn=drawn)
+
+
+def _light(found: Embeddings) -> None:
+    """Select the clips that another page wants to be seen here, by their digests."""
+    if wanted := st.session_state.pop("_lit", None):
+        st.session_state["_picked"] = tuple(row for row, sha in enumerate(found.digests) if sha in wanted)
+        st.session_state["_redraw"] = st.session_state.get("_redraw", 0) + 1
 
 
 def digest(clips: pd.DataFrame, columns: Sequence[str]) -> str:

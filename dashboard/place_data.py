@@ -5,6 +5,7 @@ What a background job may compute at any time is never kept as missing.
 
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
@@ -15,9 +16,10 @@ from dashboard import data, uploads
 from dashboard.data import Source
 from dashboard.frame import Choice
 from dashboard.uploads import Upload
-from ser_core import analyses, circle, landing, maps, placement, unseen
+from ser_core import analyses, circle, landing, maps, placement, recognisers, unseen
 from ser_core import jobs as running
 from ser_core.analyses import AnalysisError
+from ser_core.cache import Cache
 from ser_core.embeddings import Embeddings
 from ser_core.geometry import region
 from ser_core.geometry.affect import AffectError
@@ -26,6 +28,8 @@ from ser_core.geometry.yardstick import Yardstick
 from ser_core.landing import Ground
 from ser_core.maps import View
 from ser_core.placement import Atlas, Placed, PlacementError, Plane, Vectors
+from ser_core.recognisers import Recognised
+from ser_core.runs import Run
 from ser_core.unseen import Unseen
 from ser_core.voice import Reference
 
@@ -124,10 +128,17 @@ def prepared(choice: Choice, view: View, teacher: str | None) -> Prepared:
         taught = part(_taught, data.source((teacher,), choice.store), view.layer, view.scaling, name="plane")
     voice: Reference | None = part(_voice, source)
     plane = taught.plane if taught else None
-    whys = tuple(dict.fromkeys(lacking))
-    atlas = Atlas(choice.names, choice.found, encoder, ground, yardstick, checked, plane, voice, whys)
-    key = (source, view, teacher, checked is None, plane is None)
+    models, refused = _models(source.root, choice.names, data.runs_stamp())
+    whys = tuple(dict.fromkeys([*lacking, *refused]))
+    atlas = Atlas(choice.names, choice.found, encoder, ground, yardstick, checked, plane, voice, whys, tuple(models))
+    key = (source, view, teacher, checked is None, plane is None, tuple(run.id for run in models))
     return Prepared(atlas, taught, tuple(later), tuple(no_plane), key)
+
+
+def recognised(look: Look) -> list[Recognised]:
+    """Return what the trained models say of a clip of this session; they are asked once, whatever map is looked at."""
+    key = ("recognised", look.choice.store.key, tuple(run.id for run in look.atlas.recognisers))
+    return uploads.remember(look.upload, key, lambda: look.placed.recognised)
 
 
 def teachers(choice: Choice) -> list[str]:
@@ -168,6 +179,11 @@ def _refusal(source: Source) -> str | None:
     if not len(found.clips):
         return "none of its clips are embedded"
     return analyses.refusal(analyses.teachers(found)[0], method=METHOD)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _models(root: str, names: tuple[str, ...], written: float) -> tuple[list[Run], list[str]]:
+    return recognisers.available(Cache(Path(root)), names)
 
 
 @st.cache_resource(max_entries=3, show_spinner="Preparing the map for clips to land on …")

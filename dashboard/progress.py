@@ -75,7 +75,15 @@ def offer(arguments: Sequence[str], *, going: str, wanted: str, label: str, star
 @st.fragment(run_every="1s")
 def watch(prefix: str) -> None:
     """Show the jobs whose title starts so while they run; when one ends, draw the whole page anew."""
-    every, at_work = [job for job in data.jobs() if job.title.startswith(prefix)], _at_work()
+    follow([job for job in data.jobs() if job.title.startswith(prefix)])
+
+
+def follow(every: Sequence[Status], *, under: Callable[[Status], None] = lambda _: None) -> None:
+    """Show those of these jobs that run, and ``under`` each what a page adds; for a fragment that runs again and again.
+
+    When one ends that this session saw at work, the whole page is drawn anew.
+    """
+    at_work = _at_work()
     active = [job for job in every if job.active]
     if any(job.id in at_work and not job.active for job in every):
         st.rerun(scope="app")  # which begins with `announce`
@@ -88,6 +96,7 @@ def watch(prefix: str) -> None:
                 jobs.stop(data.cache(), job.id)
             except SerError as error:
                 st.info(widgets.plain(str(error)))
+        under(job)
 
 
 def _at_work() -> set[str]:

@@ -18,10 +18,12 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from dashboard import data
 from dashboard.frame import Choice
 from dashboard.worker import Task, Worker
 from ser_core import audio, placement
 from ser_core.audio import AudioError, Decoded
+from ser_core.cache import Cache
 from ser_core.encoders import Encoder
 from ser_core.errors import SerError
 from ser_core.store import VectorStore
@@ -205,12 +207,12 @@ def encoder(store: VectorStore) -> Encoder:
     PlacementError
         If it is not on this machine, or would give other numbers now.
     """
-    return _encoder(str(store.folder))
+    return _encoder(str(data.cache().root), str(store.folder))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking for the encoder …")
-def _encoder(folder: str) -> Encoder:
-    return placement.encoder_of(VectorStore(Path(folder)).recipe)
+def _encoder(root: str, folder: str) -> Encoder:
+    return placement.encoder_of(VectorStore(Path(folder)).recipe, cache=Cache(Path(root)))
 
 
 def vectors(upload: Upload, choice: Choice, *, first: bool = True) -> placement.Vectors | None:

@@ -14,6 +14,7 @@ from ser_core.embeddings import Coverage, Embeddings
 from ser_core.geometry.projection import Scaling
 from ser_core.maps import View
 from ser_core.plots.colours import EMOTION
+from ser_core.runs import PREFIX
 
 METHODS: Final = {"pca": "PCA", "umap": "UMAP"}
 LEARN: Final = {"regression": "regression", "procrustes": "turning"}
@@ -46,15 +47,16 @@ def encoder(names: Sequence[str]) -> Coverage | None:
         return None
     keys = list(known)
     best = max(keys, key=lambda key: known[key].n_embedded)
-    named = pd.Series([one.encoder for one in known.values()])
+    titles = {one.name: one.title for one in data.encoders()}
+    named_by = {key: one.encoder for key, one in known.items()}
+    words = {key: titles.get(name, name) if name.startswith(PREFIX) else name for key, name in named_by.items()}
+    named = pd.Series(list(words.values()))
     twice = set(named[named.duplicated()])
 
     def shown(key: str) -> str:
-        one = known[key]
-        return f"{one.encoder} ({key[:6]})" if one.encoder in twice else one.encoder
+        return f"{words[key]} ({key[:6]})" if words[key] in twice else words[key]
 
     chosen = known[select("encoder", "Encoder", keys, default=best, show=shown)]
-    titles = {one.name: one.title for one in data.encoders()}
     if chosen.encoder in titles:
         st.caption(titles[chosen.encoder])
     count = f"{chosen.n_embedded:,} clips embedded"

@@ -1,6 +1,7 @@
 """What clips are placed among, and all that is said of a placed clip: as numbers, by name, and as JSON."""
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,13 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ser_core import audio, emotions, landing, unseen, voice
+from ser_core import audio, emotions, landing, recognisers, unseen, voice
 from ser_core.audio import Decoded
 from ser_core.background import Plane
 from ser_core.embeddings import Embeddings
 from ser_core.encoders import Encoder
 from ser_core.geometry.yardstick import Yardstick
 from ser_core.landing import Ground, Landing
+from ser_core.recognisers import Recognised
+from ser_core.runs import Run
+from ser_core.store import key
 from ser_core.tracks import Progress, Track, Vectors, heard, vectors
 from ser_core.unseen import Unseen
 from ser_core.values import plain
@@ -41,6 +45,8 @@ class Atlas:
         plane, and what is usual in a voice; None where it cannot be had.
     lacking
         One sentence for each of these that cannot be had: why; and for each corpus that is not embedded as a whole.
+    recognisers
+        Models that were trained on these corpora, and can be asked about a clip.
     """
 
     names: tuple[str, ...]
@@ -52,6 +58,7 @@ class Atlas:
     plane: Plane | None
     voice: Reference | None
     lacking: tuple[str, ...] = ()
+    recognisers: tuple[Run, ...] = ()
 
     @property
     def emotions(self) -> tuple[str, ...]:
@@ -148,6 +155,12 @@ class Placed:
         clips = self.atlas.found.clips.iloc[self.landing.rows[0]]
         return clips.assign(distance=self.landing.distances[0].astype(float))
 
+    @cached_property
+    def recognised(self) -> list[Recognised]:
+        """What the trained models say, in the order of ``atlas.recognisers``; asked when it is looked at, and once."""
+        known = {key(self.atlas.found.recipe): self.vector}
+        return recognisers.ask(self.atlas.recognisers, self.clip, digest=self.digest, known=known)
+
     def named(self) -> dict[str, str | None]:
         """Return the emotion that each way names (``mahalanobis``, ``neighbours``, ``svm``), None where it cannot."""
         names = self.atlas.emotions
@@ -180,6 +193,7 @@ class Placed:
             "plane": _plane(self),
             "unusual": [_deviation(one) for one in voice.unusual(self.deviations)] if self.deviations else None,
             "path": _rows(self.path),
+            "recognisers": [one.summary() for one in self.recognised],
             "lacking": list(atlas.lacking),
         }
         return plain(said)

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ser_core import analyses, catalogue, embeddings, voice
+from ser_core import analyses, catalogue, embeddings, trained, voice
 from ser_core.analyses import AnalysisError, Learnt
 from ser_core.cache import Cache
 from ser_core.embeddings import EmbeddingError, Embeddings
 from ser_core.encoders import EGEMAPS, Encoder, EncoderError
-from ser_core.encoders import encoder as find_encoder
 from ser_core.geometry import affect, region, yardstick
 from ser_core.geometry.affect import AffectMap
 from ser_core.geometry.placement import Placement
@@ -21,8 +20,6 @@ from ser_core.tracks import PlacementError
 from ser_core.voice import Reference, VoiceError
 
 Progress = Callable[[int, int], None]
-LONGEST = 60
-"""Characters of a recipe's value that are shown."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +41,13 @@ class Plane:
         return cls(teacher, learnt.map, region.region(learnt.unseen_speakers), learnt.unseen_speakers)
 
 
-def encoder_of(recipe: Mapping[str, Any], *, corpora: Sequence[str] = ("CORPUS",)) -> Encoder:
+def encoder_of(
+    recipe: Mapping[str, Any], *, corpora: Sequence[str] = ("CORPUS",), cache: Cache | None = None
+) -> Encoder:
     """Return the encoder that made embeddings of this recipe, so that a clip gets the vector that it would have there.
 
-    ``corpora`` are those that the error names for embedding again.
+    ``corpora`` are those that the error names for embedding again, ``cache`` is where runs lie, whose inner layers are
+    encoders too (by default `Cache.default`).
 
     Raises
     ------
@@ -56,13 +56,11 @@ def encoder_of(recipe: Mapping[str, Any], *, corpora: Sequence[str] = ("CORPUS",
     """
     name = str(recipe["name"])
     try:
-        encoder = find_encoder(name)
+        encoder = trained.find(name, cache=cache or Cache.default())
         here = embeddings.full_recipe(encoder)
     except EncoderError as error:
         raise PlacementError(f"clips cannot be placed among embeddings by {name}: {error}") from error
-    differs = [part for part in sorted({*here, *recipe}) if here.get(part) != recipe.get(part)]
-    if differs:
-        what = "; ".join(f"{part} was {_short(recipe.get(part))}, is {_short(here.get(part))}" for part in differs)
+    if what := trained.differences(recipe, here):
         raise PlacementError(
             f"{name} would give other numbers now than it gave then ({what}): run {_embed(corpora, name)}"
         )
@@ -131,7 +129,7 @@ def reference(found: Embeddings, *, cache: Cache) -> Reference:
         store = embeddings.find_store(sources, EGEMAPS.name, cache=cache)
     except EmbeddingError as error:
         raise PlacementError(f"what is unusual about a voice is told from eGeMAPS values: {error}") from error
-    encoder_of(store.recipe, corpora=names)
+    encoder_of(store.recipe, corpora=names, cache=cache)
     parts = [embeddings.load(source, store, cache=cache) for source in sources]
     lacks = [part.name for part, of in zip(sources, parts, strict=True) if of.n_pending]
     if lacks:
@@ -149,8 +147,3 @@ def _usual(found: Embeddings) -> Reference:
 
 def _embed(corpora: Sequence[str], name: str) -> str:
     return " and ".join(f"`ser embed {corpus} {name}`" for corpus in corpora)
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

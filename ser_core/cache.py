@@ -3,7 +3,8 @@
 Embeddings lie in `VectorStore` s, one per encoder recipe. Maps and analyses are ``.npz`` files (only arrays; the zip
 has its CRC to guard them). Beside each lies its recipe as JSON.
 
-Layout: ``embeddings/<name>-<key>/{recipe.json, vectors.sqlite}``, ``maps/<key>.{npz,json}``, ``files.sqlite``.
+Layout: ``embeddings/<name>-<key>/{recipe.json, vectors.sqlite}``, ``maps/<key>.{npz,json}``, ``files.sqlite``, and
+``runs/<id>`` of trained models (`ser_core.run_files`).
 Clips that people keep (`ser_core.keeping`) lie in ``own/<corpus>``.
 """
 
@@ -47,7 +48,7 @@ CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INT, mtime INT, ct
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of `Cache.ls`; ``kind`` is "embeddings", "maps" or "analyses"."""
+    """One line of `Cache.ls`; ``kind`` is "embeddings", "maps", "analyses" or "runs"."""
 
     kind: str
     name: str
@@ -142,7 +143,7 @@ class Cache:
         return out
 
     def ls(self) -> list[Entry]:
-        """Return one entry per embedding store, one per map, and one per analysis."""
+        """Return one entry per embedding store, map, analysis and run."""
         entries = []
         for store in self.stores():
             shas, failures = store.known()
@@ -152,6 +153,10 @@ class Cache:
             recipe = read_json(path.with_suffix(".json")) or {}
             kind = "analyses" if "analysis" in recipe else "maps"
             entries.append(Entry(kind, _name(recipe), path.stem, int(recipe.get("n_clips", 0)), 0, path.stat().st_size))
+        for run in self._runs():
+            recipe = read_json(run / "recipe.json") or {}
+            name = " ".join(str(recipe.get(part, "?")) for part in ("model", "corpus", "split"))
+            entries.append(Entry("runs", name, run.name, int(recipe.get("n_clips", 0)), 0, _size(run)))
         return entries
 
     def verify(self) -> list[str]:
@@ -167,13 +172,14 @@ class Cache:
             recipe = read_json(path.with_suffix(".json"))
             if recipe is None or key(recipe) != path.stem or self.load_arrays(recipe) is None:
                 bad.append(f"{_kind(recipe)} {path.stem}: damaged")
+        bad += [f"run {run.name}: recipe.json or facts.json is damaged" for run in self._runs() if not _sound_run(run)]
         return bad
 
     def sweep(self) -> list[str]:
         """Remove damaged entries and what killed programs left behind; return one sentence per thing removed."""
         done = []
-        for pattern in (".*.tmp", "embeddings/*/.*.tmp", "maps/.*.tmp", "jobs/*/.*.tmp", "own/*/.*.tmp"):
-            for path in self.root.glob(pattern):
+        for pattern in ("", "embeddings/*/", "maps/", "jobs/*/", "own/*/", "runs/", "runs/*/"):
+            for path in self.root.glob(f"{pattern}.*.tmp"):
                 if time.time() - path.stat().st_mtime < LEFT_SECONDS:
                     continue  # somebody may be writing it
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -187,6 +193,10 @@ class Cache:
             kept = store.read(shas)
             store.forget(shas - kept.vectors.keys())
             done += [f"removed: {note}" for note in kept.damaged]
+        for run in self._runs():
+            if not _sound_run(run) and time.time() - run.stat().st_mtime > LEFT_SECONDS:
+                shutil.rmtree(run)
+                done.append(f"removed run {run.name}: damaged")
         keys = {store.key for store in self.stores()}
         for name in sorted({path.stem for path in self.root.glob("maps/[!.]*.*")}):
             path = self.root / "maps" / f"{name}.json"
@@ -200,6 +210,9 @@ class Cache:
 
     def _folders(self) -> list[VectorStore]:
         return [VectorStore(path) for path in sorted(self.root.glob("embeddings/*-*")) if path.is_dir()]
+
+    def _runs(self) -> list[Path]:
+        return [path for path in sorted(self.root.glob("runs/*")) if re.fullmatch("[0-9a-f]{12}", path.name)]
 
     def _arrays(self, recipe: Mapping[str, Any]) -> Path:
         return self.root / "maps" / f"{key(recipe)}.npz"
@@ -229,6 +242,11 @@ def _name(recipe: Mapping[str, Any]) -> str:
 def _sound(store: VectorStore) -> bool:
     recipe = store.recipe
     return bool(recipe) and key(recipe) == store.key
+
+
+def _sound_run(folder: Path) -> bool:
+    recipe = read_json(folder / "recipe.json")
+    return bool(recipe) and key(recipe).startswith(folder.name) and bool(read_json(folder / "facts.json"))
 
 
 def _stat(file: Path) -> tuple[int, int, int] | None:

@@ -234,7 +234,14 @@ class Coverage:
 
 
 def coverage(source: Source, *, cache: Cache) -> list[Coverage]:
-    """Return, for every recipe that has a vector or a failure of this corpus, how much of it is done."""
+    """Return, for every recipe that has a vector or a failure of this corpus, how much of it is done.
+
+    Pictures (`ser_core.encoders.pictures`) are left out: they are for networks, no vectors to explore.
+    """
+    return [one for one in _covered(source, cache) if "shape" not in one.store.recipe]
+
+
+def _covered(source: Source, cache: Cache) -> list[Coverage]:
     digests = cache.digests([source.root / file for file in source.clips()["file"]])
     out = []
     for store in cache.stores():
@@ -260,7 +267,7 @@ def find_store(sources: Sequence[Source], encoder: str, *, cache: Cache) -> Vect
     names = {encoder, ENCODERS[encoder].name} if encoder in ENCODERS else {encoder}
     candidates: list[VectorStore] | None = None
     for source in sources:
-        stores = [one.store for one in coverage(source, cache=cache) if names & {one.encoder, one.store.key}]
+        stores = [one.store for one in _covered(source, cache) if names & {one.encoder, one.store.key}]
         candidates = stores if candidates is None else [store for store in candidates if store in stores]
         if not candidates:
             raise EmbeddingError(

@@ -1,66 +1,24 @@
 """How good a classifier is on clips that it has not seen.
 
-UAR, unweighted average recall, is the mean over classes of the share of clips recognised; WA, weighted accuracy, is the
-share of all clips recognised. Both are taken over the pooled predictions of all folds, 0-1.
+Scores (`ser_core.scores`) are taken over the pooled predictions of all folds, 0-1.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ser_core import splits
+from ser_core import scores, splits
 from ser_core.corpora.folder import UNKNOWN
 from ser_core.embeddings import Embeddings, take
-from ser_core.errors import SerError
+from ser_core.scores import Counts, EvaluationError, confusion, uar, wa
 from ser_core.splits import Fold
 
-N_RESAMPLES: Final = 1000
-SEED: Final = 0
-
-
-class EvaluationError(SerError, ValueError):
-    """Truth and predictions that cannot be scored; the message says why."""
-
-
-def confusion(truth: NDArray[np.intp], predicted: NDArray[np.intp], *, n_classes: int) -> NDArray[np.int64]:
-    """Count clips, shape (n_classes, n_classes): row the true class, column the predicted one."""
-    return np.bincount(truth * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
-
-
-def uar(counts: NDArray[np.int64]) -> float:
-    """Return the mean recall over the classes that occur in a confusion matrix.
-
-    Raises
-    ------
-    EvaluationError
-        If there is no clip.
-
-    Examples
-    --------
-    >>> uar(np.array([[8, 2], [3, 1]]))
-    0.525
-    """
-    _check(counts)
-    per_class = counts.sum(axis=1)
-    occurs = per_class > 0
-    return float((np.diag(counts)[occurs] / per_class[occurs]).mean())
-
-
-def wa(counts: NDArray[np.int64]) -> float:
-    """Return the share of clips on the diagonal of a confusion matrix.
-
-    Examples
-    --------
-    >>> wa(np.array([[8, 2], [3, 1]])) == 9 / 14
-    True
-    """
-    _check(counts)
-    return float(np.trace(counts) / counts.sum())
+__all__ = ["Evaluation", "EvaluationError", "confusion", "cross_validate", "labelled", "uar", "wa"]
 
 
 def labelled(embeddings: Embeddings) -> Embeddings:
@@ -84,7 +42,7 @@ class Evaluation:
     folds: pd.DataFrame
 
     @property
-    def confusion(self) -> NDArray[np.int64]:
+    def confusion(self) -> Counts:
         """Clips by true (row) and predicted (column) class."""
         return confusion(self.truth, self.predicted, n_classes=len(self.classes))
 
@@ -103,18 +61,11 @@ class Evaluation:
         """Whether no fold has a speaker, or one and the same recording, on both sides."""
         return not any(len(shared) for shared in self.folds["shared"]) and not self.folds["same_recordings"].any()
 
-    def interval(self, score: Callable[[NDArray[np.int64]], float]) -> tuple[float, float]:
+    def interval(self, score: Callable[[Counts], float]) -> tuple[float, float]:
         """Return the 95 % bootstrap interval of a score, resampling speakers (1,000 times, seeded, percentiles)."""
         names = sorted(set(self.speakers))
-        per_speaker = np.stack(
-            [
-                confusion(self.truth[rows], self.predicted[rows], n_classes=len(self.classes))
-                for rows in (self.speakers == name for name in names)
-            ]
-        )
-        draws = np.random.default_rng(SEED).integers(len(names), size=(N_RESAMPLES, len(names)))
-        low, high = np.percentile([score(per_speaker[draw].sum(axis=0)) for draw in draws], [2.5, 97.5])
-        return float(low), float(high)
+        drawn = scores.resampled(self.truth, self.predicted, self.speakers, n_classes=len(self.classes), names=names)
+        return scores.interval(np.array([score(counts) for counts in drawn]))
 
 
 def cross_validate(
@@ -171,8 +122,3 @@ def cross_validate(
                 progress(done, len(folds))
     speakers = embeddings.clips["speaker"].to_numpy().astype(np.str_)
     return Evaluation(classes, y, predicted, speakers, splits.table(embeddings.clips, folds, embeddings.digests))
-
-
-def _check(counts: NDArray[np.int64]) -> None:
-    if counts.sum() == 0:
-        raise EvaluationError("no clips to score")

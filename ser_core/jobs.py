@@ -37,7 +37,10 @@ class JobError(SerError, RuntimeError):
 
 @dataclass(frozen=True)
 class Status:
-    """What a job says of itself. Times are seconds since 1970; ``rate`` is in steps (clips, folds) per second."""
+    """What a job says of itself. Times are seconds since 1970; ``rate`` is in steps (clips, folds) per second.
+
+    ``message`` is what it does just now, or how it ended.
+    """
 
     id: str
     title: str
@@ -137,13 +140,20 @@ class Running:
         _write(folder, status)
 
     def report(
-        self, done: int, total: int, *, failed: int = 0, rate: float = 0.0, seconds_left: float | None = None
+        self,
+        done: int,
+        total: int,
+        *,
+        failed: int = 0,
+        rate: float = 0.0,
+        seconds_left: float | None = None,
+        message: str = "",
     ) -> None:
         """Tell how far it is; written twice a second at most."""
         now = time.time()
         due = now - self.status.updated > WRITE_SECONDS or done == total
         numbers = {"done": done, "total": total, "failed": failed, "rate": rate, "seconds_left": seconds_left}
-        self.status = replace(self.status, **numbers, updated=now if due else self.status.updated)
+        self.status = replace(self.status, **numbers, message=message, updated=now if due else self.status.updated)
         if due:
             _write(self._folder, self.status)
 

@@ -58,7 +58,7 @@ class Map:
 
 def default_scaling(recipe: Mapping[str, Any]) -> Scaling:
     """Return ``centre`` for the activations of a network, ``standard`` for features in units of their own."""
-    return "centre" if "checkpoint" in recipe else "standard"
+    return "centre" if {"checkpoint", "run"} & recipe.keys() else "standard"
 
 
 def view(embeddings: Embeddings, *, layer: int, method: str, n_components: int, scaling: str | None, seed: int) -> View:

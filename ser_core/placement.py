@@ -24,12 +24,16 @@ A summary has these parts, which are those of ``ser place --json`` for each file
   clips truly lie within ``valence_within`` of the one, and as many within ``arousal_within`` of the other.
 - ``unusual``: eGeMAPS measures, the furthest out first (`ser_core.voice.Deviation`; ``value`` in openSMILE's unit).
 - ``path``: the same for windows of a clip of four seconds or more.
+- ``recognisers``: what each trained model (`ser_core.runs`) of these corpora says: the ``probability`` of every
+  emotion; and with which ``uar`` it recognised its test clips, of speakers that it had learnt from unless
+  ``speaker_independent``. Where ``taught``, it had learnt from this very recording. Of a model with several folds, the
+  first one answers.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from ser_core import catalogue, embeddings, landing, maps, unseen
+from ser_core import catalogue, embeddings, landing, maps, recognisers, unseen
 from ser_core.analyses import AnalysisError
 from ser_core.answers import Atlas, Placed, placed
 from ser_core.background import Plane, encoder_of, measures, reference, teach
@@ -78,7 +82,7 @@ def atlas(
     corpora
         A corpus, several with commas between, or a sequence of them; each is embedded with ``encoder``.
     encoder
-        A name of `ser_core.encoders`, ``hf:<hub id or folder>``, or a key of the cache.
+        A name of `ser_core.encoders`, ``run:<id>``, ``hf:<hub id or folder>``, or a key of the cache.
     method, dimensions, layer, scaling
         Of the map: ``pca`` or ``umap``, 2 or 3 dimensions; by default the scaling that suits the encoder.
     teacher
@@ -103,7 +107,7 @@ def atlas(
     store = embeddings.find_store(list(sources.values()), encoder, cache=cache)
     parts = {name: embeddings.load(source, store, cache=cache) for name, source in sources.items()}
     found = embeddings.join([parts[name] for name in names])
-    made = encoder_of(found.recipe, corpora=names)
+    made = encoder_of(found.recipe, corpora=names, cache=cache)
     view = maps.view(found, layer=layer, method=method, n_components=dimensions, scaling=scaling, seed=maps.SEED)
     drawn = maps.draw(found, view, cache=cache, progress=_share(progress, 0))
     ground = landing.ground(found, drawn)
@@ -118,8 +122,10 @@ def atlas(
     checked = _told(lacking, lambda: unseen.check(found, **how, progress=_share(progress, 1)))
     plane = _told(lacking, lambda: teach(candidates, **how, progress=_share(progress, 2)))
     usual = _told(lacking, lambda: reference(found, cache=cache))
+    models, refused = recognisers.available(cache, names)
     progress(STEPS, STEPS)
-    return Atlas(names, found, made, ground, yardstick, checked, plane, usual, tuple(dict.fromkeys(lacking)))
+    whys = tuple(dict.fromkeys([*lacking, *refused]))
+    return Atlas(names, found, made, ground, yardstick, checked, plane, usual, whys, tuple(models))
 
 
 def _told(lacking: list[str], make: Callable[[], Made]) -> Made | None:

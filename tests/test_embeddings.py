@@ -14,6 +14,7 @@ from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.embeddings import EmbeddingError, Progress
 from ser_core.encoders.base import EncoderError
+from ser_core.encoders.pictures import MelPicture
 
 
 def by_hand(located: Located) -> NDArray[np.float32]:
@@ -266,6 +267,20 @@ def test_coverage_and_the_store_by_name(cache: Cache, mine: Located, encoder: An
     (one,) = embeddings.coverage(mine, cache=cache)
     assert (one.encoder, one.n_embedded, one.n_failed, one.n_pending) == ("moments", 47, 0, 1)
     assert embeddings.find_store([mine], one.store.key, cache=cache) == one.store
+
+
+def test_pictures_are_kept_and_found_but_not_offered(cache: Cache, mine: Located, encoder: Any) -> None:
+    embeddings.embed(mine, encoder, cache=cache)
+    small = MelPicture(bands=8, columns=6)
+    calls: list[int] = []
+    for _ in range(2):
+        pictures = embeddings.embed(mine, Counting(small, calls), cache=cache)
+    assert (pictures.vectors.shape, sum(calls)) == ((48, 1, 48), 48)
+    assert [one.encoder for one in embeddings.coverage(mine, cache=cache)] == ["moments"]
+    store = embeddings.find_store([mine], "mel-picture", cache=cache)
+    assert np.array_equal(embeddings.load(mine, store, cache=cache).vectors, pictures.vectors)
+    assert store.recipe["shape"] == [8, 6]
+    assert {entry.name for entry in cache.ls()} == {"moments", "mel-picture"}
 
 
 def test_an_alias_finds_what_it_embedded(cache: Cache, mine: Located, encoder: Any) -> None:

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import scipy.linalg
 import scipy.optimize
 import sklearn.calibration
@@ -12,7 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
 from ser_core.models import calibration
-from ser_core.models.svm import ModelError, Recogniser, calibration_folds, couple, recogniser, svm
+from ser_core.models.calibration import couple
+from ser_core.models.inputs import Inputs
+from ser_core.models.svm import ModelError, Recogniser, Svm, fit, recogniser, svm
+from ser_core.splits import Fold, inner
 
 
 def clips(n_classes=4, dim=5, n_speakers=7, n_each=12, seed=0):
@@ -24,6 +28,10 @@ def clips(n_classes=4, dim=5, n_speakers=7, n_each=12, seed=0):
     x = places[y] + np.repeat(voices, n_each, axis=0) + random.normal(size=(len(y), dim))
     x[:, -1] = 3.7
     return x, y, groups
+
+
+def parts(y, groups):
+    return [(part.train, part.test) for part in inner(y, groups)]
 
 
 @pytest.fixture
@@ -40,12 +48,13 @@ def to_the_end(monkeypatch):
     monkeypatch.setattr(sklearn.calibration, "minimize", minimize)
 
 
-@pytest.mark.parametrize("dim", [5, 1100])
-def test_probabilities_of_two_classes_are_those_of_scikit_learn(to_the_end, dim):
+@pytest.mark.parametrize(("dim", "kernel", "c"), [(5, "rbf", 1.0), (1100, "rbf", 1.0), (5, "linear", 0.1)])
+def test_probabilities_of_two_classes_are_those_of_scikit_learn(to_the_end, dim, kernel, c):
     x, y, groups = clips(2, dim)
     new = clips(2, dim, seed=1)[0]
-    found = recogniser(x, y, groups)
-    plain = CalibratedClassifierCV(svm(), ensemble=False, cv=calibration_folds(y, groups)).fit(x, y)
+    found = recogniser(x, y, groups, kernel=kernel, c=c)
+    machine = svm().set_params(svc__kernel=kernel, svc__C=c)
+    plain = CalibratedClassifierCV(machine, ensemble=False, cv=parts(y, groups)).fit(x, y)
     np.testing.assert_allclose(found.probabilities(new), plain.predict_proba(new), rtol=0, atol=1e-9)
     assert found.slopes == pytest.approx([plain.calibrated_classifiers_[0].calibrators[0].a_], rel=1e-9)
 
@@ -57,7 +66,7 @@ def test_each_pair_is_calibrated_on_speakers_left_out(to_the_end, n_classes, dim
     new = clips(n_classes, dim, seed=1)[0][:20]
     plain = svm().set_params(svc__decision_function_shape="ovo")
     held = np.full((len(y), n_classes * (n_classes - 1) // 2), np.nan)
-    for train, test in calibration_folds(y, groups):
+    for train, test in parts(y, groups):
         held[test] = plain.fit(x[train], y[train]).decision_function(x[test])
     decisions = plain.fit(x, y).decision_function(new)
     wins = np.zeros((20, n_classes, n_classes))
@@ -105,6 +114,30 @@ def test_the_machine_is_the_plain_one():
     np.testing.assert_allclose(found.machine.decisions(kernel), plain.decision_function(x), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("kernel", ["rbf", "linear"])
+@pytest.mark.parametrize("c", [0.01, 1.0, 10.0])
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_votes_are_those_of_scikit_learn(n_classes, c, kernel):
+    x, y, groups = clips(n_classes)
+    new = np.random.default_rng(2).normal(size=(3000, 5)) * 2
+    new[:, -1] = x[0, -1]
+    plain = svm().set_params(svc__kernel=kernel, svc__C=c, svc__decision_function_shape="ovo").fit(x, y)
+    found = recogniser(x, y, groups, kernel=kernel, c=c)
+    decisions = plain.decision_function(new).reshape(3000, -1)
+    np.testing.assert_allclose(found._decisions(new), decisions, rtol=0, atol=1e-9)
+    assert (found.votes(new) == plain.predict(new)).all()
+    if n_classes > 2:  # of classes that win as often, the first is named
+        wins = np.stack([wins_of(one, n_classes) for one in decisions])
+        assert ((wins == wins.max(axis=1, keepdims=True)).sum(axis=1) > 1).any()
+
+
+def wins_of(decisions, n_classes):
+    winners = [
+        a if value > 0 else b for value, (a, b) in zip(decisions, combinations(range(n_classes), 2), strict=True)
+    ]
+    return np.bincount(winners, minlength=n_classes)
+
+
 def test_it_comes_back_from_its_arrays_unchanged(tmp_path):
     x, y, groups = clips()
     x = x.astype(np.float32)
@@ -134,33 +167,6 @@ def test_what_is_not_finite_has_no_probabilities():
     np.testing.assert_allclose(shares[[0, 2]], found.probabilities(x[[0, 2]]), atol=1e-12)
 
 
-def test_calibration_keeps_speakers_together():
-    _, y, groups = clips(n_speakers=9)
-    folds = calibration_folds(y, groups)
-    assert len(folds) == 5
-    assert sorted(np.concatenate([test for _, test in folds])) == list(range(len(y)))
-    assert max(len(test) for _, test in folds) == 24
-    for train, test in folds:
-        assert not set(groups[train]) & set(groups[test])
-    assert len(calibration_folds(*clips(n_speakers=3)[1:])) == 3
-
-
-def test_nothing_is_calibrated_on_a_part_that_alone_has_an_emotion():
-    _, y, groups = clips(n_classes=3, n_speakers=4)
-    y = np.where((y == 2) & (groups != "s1"), 0, y)
-    tested = [set(groups[test]) for _, test in calibration_folds(y, groups)]
-    assert tested == [{"s0"}, {"s2"}, {"s3"}]
-
-
-def test_clips_of_one_speaker_are_dealt_out():
-    _, y, _ = clips()
-    folds = calibration_folds(y, np.full(len(y), "alone"))
-    assert [len(test) for _, test in folds] == [20, 16, 16, 16, 16]
-    for train, test in folds:
-        assert set(y[train]) == set(y[test]) == {0, 1, 2, 3}
-        assert not set(train) & set(test)
-
-
 def test_what_no_recogniser_can_be_learnt_from():
     x, y, groups = clips()
     with pytest.raises(ModelError, match=r"needs two emotions or more, numbered from 0; found \[0\]"):
@@ -169,6 +175,83 @@ def test_what_no_recogniser_can_be_learnt_from():
         recogniser(x, y + 1, groups)
     with pytest.raises(ModelError, match="4 clips of 4 emotions, no two of one emotion"):
         recogniser(x[:4], y[:4], groups[:4])
+
+
+NAMES = ("anger", "boredom", "calm", "disgust", "fear")
+
+
+def parted(n_classes=4, **options):
+    """Inputs, class numbers and speakers of `clips`, and a fold that tests one speaker."""
+    x, y, groups = clips(n_classes, **options)
+    fold = Fold(np.flatnonzero(groups != "s2"), np.flatnonzero(groups == "s2"))
+    return Inputs(x.astype(np.float32), None), y, groups, fold
+
+
+@pytest.mark.parametrize(("kernel", "c"), [("rbf", 10.0), ("linear", 0.01)])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_the_model_of_a_fold_against_scikit_learn(n_classes, kernel, c):
+    inputs, y, groups, fold = parted(n_classes)
+    found = fit(inputs, y, fold, classes=NAMES[:n_classes], groups=groups, kernel=kernel, c=c)
+    plain = svm().set_params(svc__kernel=kernel, svc__C=c).fit(inputs.vectors[fold.train].astype(float), y[fold.train])
+    assert (found.predicted(inputs) == plain.predict(inputs.vectors.astype(float))).all()
+    learnt = recogniser(inputs.vectors[fold.train], y[fold.train], groups[fold.train], kernel=kernel, c=c)
+    expected = learnt.probabilities(inputs.vectors)
+    np.testing.assert_allclose(found.probabilities(inputs), expected, rtol=0, atol=1e-12)
+
+
+def test_what_the_model_learns_it_learns_from_the_training_part():
+    inputs, y, groups, fold = parted()
+    found = fit(inputs, y, fold, classes=NAMES[:4], groups=groups, kernel="rbf", c=1.0)
+    other, mixed = inputs.vectors.copy(), y.copy()
+    other[fold.test] += 100
+    mixed[fold.test] = 0
+    again = fit(Inputs(other, None), mixed, fold, classes=NAMES[:4], groups=groups, kernel="rbf", c=1.0)
+    assert (again.probabilities(inputs) == found.probabilities(inputs)).all()
+    shared = fit(inputs, y, fold, classes=NAMES[:4], groups=None, kernel="rbf", c=1.0)
+    alone = fit(inputs, y, fold, classes=NAMES[:4], groups=np.full(len(y), "alone"), kernel="rbf", c=1.0)
+    assert (shared.probabilities(inputs) == alone.probabilities(inputs)).all()
+    assert not np.allclose(shared.probabilities(inputs), found.probabilities(inputs))
+
+
+def test_a_class_that_was_not_taught_is_never_named():
+    inputs, y, groups, fold = parted()
+    fold = Fold(fold.train[y[fold.train] != 1], fold.test)
+    found = fit(inputs, y, fold, classes=NAMES[:4], groups=groups, kernel="rbf", c=1.0)
+    shares = found.probabilities(inputs)
+    assert shares.shape == (84, 4)
+    assert (shares[:, 1] == 0).all()
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-12)
+    assert set(found.predicted(inputs)) == {0, 2, 3}
+    plain = svm().fit(inputs.vectors[fold.train].astype(float), y[fold.train])
+    assert (found.predicted(inputs) == plain.predict(inputs.vectors.astype(float))).all()
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "linear"])
+def test_the_model_comes_back_from_a_file_unchanged(tmp_path, kernel):
+    inputs, y, groups, fold = parted()
+    found = fit(inputs, y, fold, classes=NAMES[:4], groups=groups, kernel=kernel, c=1.0)
+    safetensors.numpy.save_file(found.arrays(), tmp_path / "model.safetensors")
+    again = Svm.of(safetensors.numpy.load_file(tmp_path / "model.safetensors"), NAMES[:4])
+    assert (again.probabilities(inputs) == found.probabilities(inputs)).all()
+    assert (again.predicted(inputs) == found.predicted(inputs)).all()
+    assert again.n_parameters == found.n_parameters
+    assert again.classes == NAMES[:4]
+
+
+def test_the_number_of_parameters():
+    inputs, y, groups, fold = parted()
+    plain = svm().fit(inputs.vectors[fold.train].astype(float), y[fold.train])[1]
+    found = fit(inputs, y, fold, classes=NAMES[:4], groups=groups, kernel="rbf", c=1.0)
+    assert found.n_parameters == len(plain.support_) * 5 + np.count_nonzero(plain.dual_coef_) + 6
+    found = fit(inputs, y, fold, classes=NAMES[:4], groups=groups, kernel="linear", c=1.0)
+    assert found.n_parameters == 6 * 5 + 6
+
+
+def test_a_model_of_vectors_is_given_pictures():
+    _, y, groups, fold = parted()
+    pictures = Inputs(None, np.zeros((len(y), 1, 2, 3), np.float32))
+    with pytest.raises(ModelError, match="learnt from vectors, and was given pictures"):
+        fit(pictures, y, fold, classes=NAMES[:4], groups=groups, kernel="rbf", c=1.0)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])

@@ -18,6 +18,7 @@ from dashboard import (
     path_panel,
     place_data,
     progress,
+    recognisers_panel,
     unusual_panel,
     upload_panel,
     uploads,
@@ -52,6 +53,8 @@ REFERENCES: Final = """
   that it had not learnt from. It knows only these emotions, and gives them 100 % between them, whatever the clip is.
   The Brier score (Brier 1950) is the mean squared error over all emotions, 0 best, 2 worst; the expected calibration
   error (Guo et al. 2017) says by how much the highest probability differs from how often it is right.
+- **Trained models:** those of the page Models that were trained on these corpora. Each is given what it was given in
+  training, made of this clip, and scaled as then.
 - **Right for speakers not heard before:** each speaker was left out of everything that was learnt, and their clips were
   then treated as yours is. UAR (unweighted average recall): the mean over emotions of the share recognised; accuracy:
   the share of all clips. A recording from another room, microphone or language is harder than that.
@@ -142,8 +145,11 @@ def _lands(
     landing_panel.show(choice, ready, upload, look, others, column=column)
     if look is not None:
         emotions_panel.show(look)
+        models = st.container()
         nearest_panel.show(look)
         unusual_panel.show(look)
+        with models:  # last, since asking them may take seconds
+            recognisers_panel.show(look)
 
 
 def _compare(choice: frame.Choice, view: View) -> None:

@@ -58,7 +58,7 @@ def place(
             how: dict[str, Any] = {"method": method, "dimensions": dimensions, "layer": layer, "scaling": scaling}
             atlas = placement.atlas(names, encoder, **how, teacher=teacher, cache=kept, progress=show)
         limits = {"max_seconds": 60 * max_minutes, "max_bytes": int(1e6 * max_mb)}
-        said["check"] = said["check"] or (_check(atlas.found, atlas.unseen) if atlas.unseen else None)
+        said["check"] = said["check"] or (_check(kept, atlas.found, atlas.unseen) if atlas.unseen else None)
         said["files"] = [_one(atlas, name, limits, as_json=as_json) for name in files]
         if not as_json:
             _show_atlas(atlas, said["check"])
@@ -75,12 +75,12 @@ def checked(kept: Cache, names: list[str], encoder: str, *, layer: int, scaling:
     view = choices.view(found, layer, "pca", 3, scaling, SEED)
     how: dict[str, Any] = {"layer": view.layer, "scaling": view.scaling}
     with job(kept, unseen.job(names, store.key, **how), choices.title("Check", names)) as report:
-        return _check(found, unseen.check(found, **how, cache=kept, progress=report))
+        return _check(kept, found, unseen.check(found, **how, cache=kept, progress=report))
 
 
-def _check(found: Embeddings, checked: "Unseen") -> dict[str, Any]:
-    """Return how often the answers are right, as plain values."""
-    from ser_core import evaluation
+def _check(kept: Cache, found: Embeddings, checked: "Unseen") -> dict[str, Any]:
+    """Return how often the answers are right, as plain values; ``n_taught``: clips that the encoder had learnt from."""
+    from ser_core import evaluation, trained
 
     answers = []
     for one in checked.answers:
@@ -90,6 +90,7 @@ def _check(found: Embeddings, checked: "Unseen") -> dict[str, Any]:
         answers.append({"name": one.name, **values, **spans, "confusion": one.evaluation.confusion.tolist()})
     return {
         "encoder": found.recipe["name"],
+        "n_taught": trained.n_taught(found.recipe, found.digests, cache=kept),
         "checked_on": "unseen speakers",
         "n_clips": len(checked.rows),
         "n_speakers": int(found.clips["speaker"].iloc[checked.rows].nunique()),
@@ -142,6 +143,8 @@ def _show(said: dict[str, Any]) -> None:
     print_table("nearest clips", "corpus", "speaker", "emotion", "distance", rows=rows)
     for one in said["unusual"] or []:
         typer.echo(f"unusual: {one['says']}")
+    if said["recognisers"]:
+        _show_recognisers(said["recognisers"])
     typer.echo("")
 
 
@@ -182,6 +185,19 @@ def _show_emotions(said: dict[str, Any]) -> None:
     print_table("emotion", "distance", "tail", "of the nearest", "probability", rows=rows)
 
 
+def _show_recognisers(told: list[dict[str, Any]]) -> None:
+    """Show what trained models say, the most probable emotions first; a star where one had learnt from the clip."""
+    rows = []
+    for one in told:
+        order = sorted(one["emotions"], key=lambda of: -(of["probability"] or 0))
+        says = one["why"] or ", ".join(f"{of['emotion']} {_percent(of['probability'])}" for of in order)
+        new = "unseen" if one["speaker_independent"] else "shared"
+        rows.append((f"{one['title']}{' *' if one['taught'] else ''}", says, f"{one['uar']:.3f}", new))
+    print_table("trained model", "says", "UAR", "test speakers", rows=rows)
+    if any(one["taught"] for one in told):
+        typer.echo("* had learnt from this very recording")
+
+
 def _show_atlas(atlas: "Atlas", check: dict[str, Any] | None) -> None:
     if check:
         typer.echo(
@@ -204,6 +220,8 @@ def _show_answers(check: dict[str, Any]) -> None:
     ]
     rows.append(("chance", f"{1 / len(check['emotions']):.3f}", "", "", ""))
     print_table("emotion named by", "UAR", "95 %", "WA", "95 %", rows=rows)
+    if check["n_taught"]:
+        typer.echo(f"The encoder itself was trained on {check['n_taught']} of these clips: new clips do worse.")
 
 
 def _score(answer: dict[str, Any], name: str) -> tuple[str, str]:

@@ -105,17 +105,20 @@ def pace(start: float, done: int, total: int) -> tuple[float, float | None]:
 
 @contextmanager
 def bar(title: str) -> Iterator[Callable[..., None]]:
-    """Show a progress bar on standard error; the yielded function takes done, total, rate and seconds left."""
+    """Show a progress bar on standard error; the yielded function takes done, total, rate, seconds left, message."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[pace]}", markup=False), console=ERR) as progress:
         task = progress.add_task(title, total=None, pace="")
         start = time.monotonic()
 
-        def show(done: int, total: int, rate: float | None = None, seconds_left: float | None = None) -> None:
+        def show(
+            done: int, total: int, rate: float | None = None, seconds_left: float | None = None, message: str = ""
+        ) -> None:
             if rate is None:
                 rate, seconds_left = pace(start, done, total)
             left = f", {seconds_left:.0f} s left" if seconds_left is not None else ""
-            progress.update(task, completed=done, total=total, pace=f"{rate:.1f}/s{left}" if rate else "")
+            parts = [message, f"{rate:.1f}/s{left}" if rate else ""]
+            progress.update(task, completed=done, total=total, pace="  ".join(part for part in parts if part))
 
         yield show
 
@@ -136,11 +139,17 @@ def job(cache: Cache, arguments: list[str], title: str) -> Iterator[Callable[...
         start = time.monotonic()
 
         def report(
-            done: int, total: int, *, failed: int = 0, rate: float | None = None, seconds_left: float | None = None
+            done: int,
+            total: int,
+            *,
+            failed: int = 0,
+            rate: float | None = None,
+            seconds_left: float | None = None,
+            message: str = "",
         ) -> None:
             if rate is None:
                 rate, seconds_left = pace(start, done, total)
-            run.report(done, total, failed=failed, rate=rate, seconds_left=seconds_left)
-            show(done, total, rate, seconds_left)
+            run.report(done, total, failed=failed, rate=rate, seconds_left=seconds_left, message=message)
+            show(done, total, rate, seconds_left, message)
 
         yield report

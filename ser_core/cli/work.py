@@ -15,11 +15,13 @@ app = typer.Typer()
 
 
 @command(app, "encoders")
-def encoders_ls(as_json: JsonOption = False) -> None:
-    """List the encoders and whether they can be used on this machine."""
+def encoders_ls(cache: CacheOption = None, as_json: JsonOption = False) -> None:
+    """List the encoders, those among them that were trained here, and whether they can be used on this machine."""
+    from ser_core import trained
     from ser_core.encoders import ENCODERS
 
-    rows = [(name, one.title, one.missing()) for name, one in ENCODERS.items()]
+    own = {one.name: one for one in trained.available(where(cache))}
+    rows = [(name, one.title, one.missing()) for name, one in (ENCODERS | own).items()]
     if as_json:
         print_json({"encoders": [{"name": name, "title": title, "missing": why} for name, title, why in rows]})
     else:
@@ -29,7 +31,9 @@ def encoders_ls(as_json: JsonOption = False) -> None:
 @command(app, "embed")
 def embed(
     corpus: str,
-    encoder: Annotated[str, typer.Argument(help="A name of `ser encoders`, or hf:<hub id or folder>[@revision].")],
+    encoder: Annotated[
+        str, typer.Argument(help="A name of `ser encoders`, run:<id>, or hf:<hub id or folder>[@revision].")
+    ],
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu (networks only).")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Threads (default: one a core).")] = os.cpu_count() or 1,
     cache: CacheOption = None,
@@ -45,10 +49,9 @@ def compute(
     kept: Cache, corpus: str, encoder: str, *, device: str = "auto", workers: int = os.cpu_count() or 1
 ) -> Embeddings:
     """Embed a corpus as a job, and draw the map that the Explore page opens with."""
-    from ser_core import embeddings, maps
-    from ser_core.encoders import encoder as find
+    from ser_core import embeddings, maps, trained
 
-    located, found = catalogue.get(kept, corpus), find(encoder)
+    located, found = catalogue.get(kept, corpus), trained.find(encoder, cache=kept)
     with job(kept, ["embed", corpus, found.name], f"{corpus} · {found.name}") as report:
         result = embeddings.embed(
             located, found, cache=kept, device=device, workers=workers, progress=lambda now: report(**asdict(now))
@@ -146,12 +149,11 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Recognise emotions of unseen speakers, and say how well that went."""
-    from ser_core import embeddings, evaluation, splits
-    from ser_core.encoders import encoder as find
+    from ser_core import embeddings, evaluation, splits, trained
     from ser_core.models.svm import svm
 
     kept, located = where(cache), catalogue.get(where(cache), corpus)
-    chosen = find(encoder)
+    chosen = trained.find(encoder, cache=kept)
     with job(kept, ["embed", corpus, chosen.name], f"{corpus} · {chosen.name}") as report:
         found = embeddings.embed(located, chosen, cache=kept, progress=lambda now: report(**asdict(now)))
     clips = evaluation.labelled(found)
@@ -164,6 +166,7 @@ def evaluate(
             class_order=located.corpus.emotions,
             progress=report,
         )
+    n_taught = trained.n_taught(found.recipe, clips.digests, cache=kept)
     summary = {
         "corpus": corpus,
         "encoder": encoder,
@@ -176,7 +179,8 @@ def evaluate(
         "n_clips": len(result.truth),
         "n_failed": len(found.failures),
         "n_left_out": len(found.clips) - len(clips.clips),
-        "speaker_independent": result.speaker_independent,
+        "n_taught": n_taught,
+        "speaker_independent": result.speaker_independent and not n_taught,
         "classes": list(result.classes),
         "confusion": result.confusion.tolist(),
         "folds": result.folds.to_dict("records"),
@@ -188,6 +192,7 @@ def evaluate(
         low, high = summary[f"{name}_95"]
         typer.echo(f"{name.upper()} {summary[name]:.4f}  (95 % interval {low:.3f} to {high:.3f}, resampling speakers)")
     words = "no speaker is in training and test at once" if result.speaker_independent else "speakers are shared"
+    words += f"; but the encoder itself was trained on {n_taught} of these clips" if n_taught else ""
     left = f", {summary['n_left_out']} left out: emotion or speaker unknown" if summary["n_left_out"] else ""
     typer.echo(f"{len(result.truth)} clips{left}; {words}")
     rows = [

@@ -1,7 +1,11 @@
-"""Encoders: a clip in, one vector a layer out. `ENCODERS` lists the ones with a short name."""
+"""Encoders: a clip in, one vector a layer out. `ENCODERS` lists the ones with a short name.
+
+`PICTURES` are encoders too, for networks to look at; they make no map, and are in no list to choose from.
+"""
 
 from ser_core.encoders.base import Encoder, EncoderError
 from ser_core.encoders.opensmile import COMPARE_2016, EGEMAPS
+from ser_core.encoders.pictures import PICTURES
 from ser_core.encoders.spectral import LogMel, Spectral
 from ser_core.encoders.transformer import Transformer
 
@@ -20,7 +24,7 @@ ENCODERS: dict[str, Encoder] = {
 
 
 def encoder(name: str) -> Encoder:
-    """Find the encoder of a short name, or of ``hf:<hub id or folder>[@revision]``.
+    """Find the encoder of a short name, that of a picture, or of ``hf:<hub id or folder>[@revision]``.
 
     Raises
     ------
@@ -36,9 +40,10 @@ def encoder(name: str) -> Encoder:
     """
     if name.startswith("hf:"):
         return Transformer.parse(name)
-    if name not in ENCODERS:
+    known = ENCODERS | PICTURES
+    if name not in known:
         raise EncoderError(
-            f"no encoder is called {name!r}, expected one of {', '.join(ENCODERS)}, "
+            f"no encoder is called {name!r}, expected one of {', '.join(known)}, "
             "or hf:<hub id or folder>[@revision] such as hf:facebook/hubert-base-ls960"
         )
-    return ENCODERS[name]
+    return known[name]

@@ -11,7 +11,7 @@ from ser_core.errors import SerError
 Signal: TypeAlias = NDArray[np.float32]
 """One clip: mono samples in [-1, 1], shape (n_samples,)."""
 
-Recipe: TypeAlias = dict[str, str | int | float | bool | list[str] | None]
+Recipe: TypeAlias = dict[str, str | int | float | bool | list[str] | list[int] | None]
 """Everything that changes an encoder's numbers, as JSON values: its digest is the cache key."""
 
 

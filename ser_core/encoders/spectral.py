@@ -83,11 +83,7 @@ class _Statistics(OneByOne, ABC):
         """
         vectors = np.empty((len(signals), 1, len(self.feature_names())), np.float32)
         for vector, signal in zip(vectors, signals, strict=True):
-            if len(signal) < SHORTEST:
-                raise ClipError(f"clip too short: {len(signal) / SAMPLING_RATE:.3f} s, expected 0.1 s or more")
-            if not np.isfinite(signal).all():
-                raise ClipError("clip holds samples that are not finite, expected samples in [-1, 1]")
-            whole, blocks = self._measure(np.asarray(signal, np.float32))
+            whole, blocks = self._measure(checked(signal))
             frames = np.concatenate(blocks)
             vector[0] = np.concatenate([whole, frames.mean(1), frames.std(1)])
         return vectors
@@ -177,6 +173,21 @@ class LogMel(_Statistics):
 
     def _measure(self, signal: Signal) -> tuple[list[float], list[NDArray[np.floating]]]:
         return [], [_mel_db(_magnitude(signal), bands=self.bands)]
+
+
+def checked(signal: Signal) -> Signal:
+    """Return a clip that the transforms of librosa can be taken of.
+
+    Raises
+    ------
+    ClipError
+        If it is shorter than 0.1 s or holds samples that are not finite.
+    """
+    if len(signal) < SHORTEST:
+        raise ClipError(f"clip too short: {len(signal) / SAMPLING_RATE:.3f} s, expected 0.1 s or more")
+    if not np.isfinite(signal).all():
+        raise ClipError("clip holds samples that are not finite, expected samples in [-1, 1]")
+    return np.asarray(signal, np.float32)
 
 
 def _magnitude(signal: Signal) -> NDArray[np.floating]:

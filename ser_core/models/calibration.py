@@ -3,6 +3,7 @@
 Probabilities have shape (n, E), rows sum to 1; truth is a class number for each row.
 """
 
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,8 @@ STEPS: Final = 100
 CLOSE: Final = 1e-14
 """Gain of a step in log-likelihood after which the next one would gain less than can be computed."""
 ROUNDING: Final = 1e-12
+SURE: Final = 1e-7
+"""No pair of classes is surer than this, as in libsvm."""
 
 
 def platt(decisions: Floats, positive: NDArray[np.bool_]) -> tuple[float, float]:
@@ -53,6 +56,37 @@ def _loss(found: Floats, design: Floats, target: Floats) -> float:
     """Return the negative log-likelihood."""
     exponent = found @ design
     return float((np.logaddexp(0, exponent) - (1 - target) * exponent).sum())
+
+
+def couple(shares: Floats) -> Floats:
+    """Return the probabilities (m, E) of classes from those of the first class of every pair, (m, n_pairs).
+
+    The ones that least contradict the pairs: p minimising the sum over pairs of (r_ji p_i - r_ij p_j)^2 (Wu, Lin & Weng
+    2004, J. Machine Learning Research 5, 975-1005, eq. 21).
+
+    Examples
+    --------
+    >>> couple(np.array([[0.5, 0.5, 0.5]])).round(3)
+    array([[0.333, 0.333, 0.333]])
+    """
+    n = n_classes(shares)
+    first, second = np.array(list(combinations(range(n), 2))).T
+    wins = np.zeros((len(shares), n, n))
+    wins[:, first, second] = np.clip(shares, SURE, 1 - SURE)
+    wins[:, second, first] = 1 - wins[:, first, second]
+    system = np.ones((len(shares), n + 1, n + 1))
+    system[:, :-1, :-1] = -wins * wins.swapaxes(1, 2)
+    diagonal = np.arange(n)
+    system[:, diagonal, diagonal] = np.square(wins).sum(axis=1)
+    system[:, -1, -1] = 0  # the last row says that they sum to 1
+    found = np.linalg.solve(system, np.eye(n + 1)[:, -1:])[:, :-1, 0].astype(np.float64)
+    found = np.maximum(found, 0)
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def n_classes(of_pairs: Floats) -> int:
+    """Return how many classes make so many pairs."""
+    return round((1 + np.sqrt(1 + 8 * of_pairs.shape[1])) / 2)
 
 
 def brier(probabilities: Floats, truth: NDArray[np.intp]) -> float:

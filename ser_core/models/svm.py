@@ -1,42 +1,44 @@
 """The plain baseline of the field: standardise, then a support vector machine; and the same with probabilities."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from ser_core.errors import SerError
-from ser_core.models.calibration import platt
+from ser_core.models.calibration import couple, n_classes, platt
+from ser_core.models.inputs import Inputs
+from ser_core.splits import Fold, inner
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
-PARTS: Final = 5
-"""Parts that the clips are dealt into, by speaker, to calibrate."""
+Kernel = Literal["rbf", "linear"]
 COLUMNS: Final = 512
 """Dimensions that are standardised at once: the products of 1,440 clips of 6,373 values take 20 MB, not 150."""
-
-SURE: Final = 1e-7
-"""No pair is surer than this, as in libsvm."""
 
 
 class ModelError(SerError, ValueError):
     """Clips that no recogniser can be learnt from; the message says what is missing."""
 
 
-def svm() -> Pipeline:
+def svm() -> "Pipeline":
     """Return `StandardScaler` + `SVC` (RBF kernel, C = 1), both fitted anew by every ``fit``.
 
     Labels should be class numbers: `SVC` breaks ties of its one-against-one votes by the order of the classes, so the
     order is part of the result (eGeMAPS on EmoDB, speakers left out: UAR 0.6570 in EmoDB's own order, 0.6521
     alphabetically).
     """
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
     return make_pipeline(StandardScaler(), SVC())
 
 
@@ -74,17 +76,36 @@ class Recogniser:
     support: Floats
     slopes: Floats
     offsets: Floats
+    kernel: Kernel = "rbf"
 
     def probabilities(self, x: NDArray[np.floating]) -> Floats:
         """Return the probability of each class for vectors of shape (m, dim): (m, E), rows sum to 1.
 
         A vector that is not finite has no probabilities (NaN).
         """
-        z = (x.astype(np.float64) - self.centre) / self.spread
-        own, others = np.square(z).sum(axis=1), np.square(self.support).sum(axis=1)
-        kernel = _kernel(z @ self.support.T, own, others, self.spread)
-        of_pairs = expit(-(self.slopes * self.machine.decisions(kernel) + self.offsets))
+        of_pairs = expit(-(self.slopes * self._decisions(x) + self.offsets))
         return couple(1 - of_pairs if of_pairs.shape[1] == 1 else of_pairs)
+
+    def votes(self, x: NDArray[np.floating]) -> Rows:
+        """Return the class that wins most pairs, (m,), of those that tie the first: what ``SVC.predict`` says.
+
+        The most probable class is another one for 5 to 9 clips in 100.
+        """
+        decisions = self._decisions(x)
+        first = decisions < 0 if decisions.shape[1] == 1 else decisions > 0
+        won = np.zeros((len(x), n_classes(decisions)), np.intp)
+        for pair, (a, b) in enumerate(combinations(range(won.shape[1]), 2)):
+            won[:, a] += first[:, pair]
+            won[:, b] += ~first[:, pair]
+        return won.argmax(axis=1)
+
+    def _decisions(self, x: NDArray[np.floating]) -> Floats:
+        z = (x.astype(np.float64) - self.centre) / self.spread
+        products = z @ self.support.T
+        if self.kernel == "rbf":
+            own, others = np.square(z).sum(axis=1), np.square(self.support).sum(axis=1)
+            products = _rbf(products, own, others, self.spread)
+        return self.machine.decisions(products)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return all that `of` needs beside the vectors that it was learnt from."""
@@ -92,15 +113,17 @@ class Recogniser:
         return own | {name: getattr(self.machine, name) for name in ("rows", "weights", "intercepts")}
 
     @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]], x: NDArray[np.floating]) -> "Recogniser":
-        """Return the recogniser that had these `arrays`, learnt from vectors ``x`` (n, dim)."""
+    def of(cls, arrays: Mapping[str, NDArray[Any]], x: NDArray[np.floating], *, kernel: Kernel = "rbf") -> "Recogniser":
+        """Return the recogniser of this ``kernel`` that had these `arrays`, learnt from vectors ``x`` (n, dim)."""
         machine = _Machine(arrays["rows"], arrays["weights"], arrays["intercepts"])
         centre, spread = arrays["centre"], arrays["spread"]
         support = (x[machine.rows].astype(np.float64) - centre) / spread
-        return cls(machine, centre, spread, support, arrays["slopes"], arrays["offsets"])
+        return cls(machine, centre, spread, support, arrays["slopes"], arrays["offsets"], kernel)
 
 
-def recogniser(x: NDArray[np.floating], y: Rows, groups: NDArray[Any]) -> Recogniser:
+def recogniser(
+    x: NDArray[np.floating], y: Rows, groups: NDArray[Any] | None, *, kernel: Kernel = "rbf", c: float = 1.0
+) -> Recogniser:
     """Learn an `svm` from all clips, and its probabilities from decision values of clips by speakers left out.
 
     Each pair of classes has its own sigmoid, and `couple` joins them, as ``SVC(probability=True)`` does, which mixes
@@ -116,99 +139,137 @@ def recogniser(x: NDArray[np.floating], y: Rows, groups: NDArray[Any]) -> Recogn
     y
         Class numbers 0 to E - 1, shape (n,), each of them there.
     groups
-        Who speaks, shape (n,).
+        Who speaks, shape (n,); None calibrates on clips of speakers who are learnt from as well (`splits.inner`).
+    kernel
+        Of inner products of standardised vectors (``linear``), or of their distances (``rbf``, the width of `SVC`).
+    c
+        Cost of a clip on the wrong side.
 
     Raises
     ------
     ModelError
         If there are fewer than two classes, or none with two clips.
     """
-    n_classes = len(np.unique(y))
-    if n_classes < 2 or y.max() >= n_classes:
+    n = len(np.unique(y))
+    if n < 2 or y.max() >= n:
         raise ModelError(f"a recogniser needs two emotions or more, numbered from 0; found {np.unique(y).tolist()}")
     tested, values = [], []
-    for train, test in calibration_folds(y, groups):
-        machine, _, _, kernel = _fit(x, y, train)
-        tested.append(test)
-        values.append(machine.decisions(kernel[np.ix_(test, train[machine.rows])]))
+    for part in inner(y, groups):
+        machine, _, _, products = _fit(x, y, part.train, kernel, c)
+        tested.append(part.test)
+        values.append(machine.decisions(products[np.ix_(part.test, part.train[machine.rows])]))
     if not tested:
-        raise ModelError(f"{len(y)} clips of {n_classes} emotions, no two of one emotion: nothing is left to calibrate")
+        raise ModelError(f"{len(y)} clips of {n} emotions, no two of one emotion: nothing is left to calibrate")
     truth, decisions = y[np.concatenate(tested)], np.concatenate(values)
     fitted = np.empty((decisions.shape[1], 2))
-    for pair, (first, second) in enumerate(combinations(range(n_classes), 2)):
+    for pair, (first, second) in enumerate(combinations(range(n), 2)):
         rows = (truth == first) | (truth == second)
-        yes = first if n_classes > 2 else second
+        yes = first if n > 2 else second
         fitted[pair] = platt(decisions[rows, pair], truth[rows] == yes)
-    machine, centre, spread, _ = _fit(x, y, np.arange(len(y)))
+    machine, centre, spread, _ = _fit(x, y, np.arange(len(y)), kernel, c)
     support = (x[machine.rows].astype(np.float64) - centre) / spread
-    return Recogniser(machine, centre, spread, support, fitted[:, 0], fitted[:, 1])
+    return Recogniser(machine, centre, spread, support, fitted[:, 0], fitted[:, 1], kernel)
 
 
-def couple(shares: Floats) -> Floats:
-    """Return the probabilities (m, E) of classes from those of the first class of every pair, (m, n_pairs).
+@dataclass(frozen=True)
+class Svm:
+    """A recogniser as a model among others: ``present`` are the class numbers that it was taught, ``classes`` all."""
 
-    The ones that least contradict the pairs: p minimising the sum over pairs of (r_ji p_i - r_ij p_j)^2 (Wu, Lin & Weng
-    2004, J. Machine Learning Research 5, 975-1005, eq. 21).
+    recogniser: Recogniser
+    present: Rows
+    classes: tuple[str, ...]
 
-    Examples
-    --------
-    >>> couple(np.array([[0.5, 0.5, 0.5]])).round(3)
-    array([[0.333, 0.333, 0.333]])
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that decide: a weight per value and an intercept per pair, or support vectors with their weights."""
+        learnt, machine = self.recogniser, self.recogniser.machine
+        weights = 0 if learnt.kernel == "linear" else int(np.count_nonzero(machine.weights))
+        return learnt.support.size + weights + len(machine.intercepts)
+
+    def probabilities(self, inputs: Inputs) -> Floats:
+        """Return the calibrated probability of each class, (n, E); 0 for a class that was not taught."""
+        shares = np.zeros((len(inputs), len(self.classes)))
+        shares[:, self.present] = self.recogniser.probabilities(vectors(inputs))
+        return shares
+
+    def predicted(self, inputs: Inputs) -> Rows:
+        """Return the class numbers that `Recogniser.votes` names, (n,)."""
+        return self.present[self.recogniser.votes(vectors(inputs))]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that `of` needs."""
+        own = {"support": self.recogniser.support, "present": self.present}
+        own |= self.recogniser.arrays() | {"linear": np.array([self.recogniser.kernel == "linear"])}
+        return {name: np.ascontiguousarray(value) for name, value in own.items()}  # safetensors takes no other
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> "Svm":
+        """Return the model that had these `arrays`."""
+        machine = _Machine(arrays["rows"], arrays["weights"], arrays["intercepts"])
+        standard = (arrays[name] for name in ("centre", "spread", "support", "slopes", "offsets"))
+        kernel: Kernel = "linear" if arrays["linear"][0] else "rbf"
+        return cls(Recogniser(machine, *standard, kernel=kernel), arrays["present"], tuple(classes))
+
+
+def fit(
+    inputs: Inputs,
+    y: Rows,
+    fold: Fold,
+    *,
+    classes: Sequence[str],
+    groups: NDArray[Any] | None,
+    kernel: Kernel,
+    c: float,
+) -> Svm:
+    """Learn a `recogniser` from the training part.
+
+    Parameters
+    ----------
+    y, classes
+        Class numbers of all clips, (n,), and the emotions that they stand for.
+    groups
+        Who speaks, (n,); None where training and test share speakers.
+
+    Raises
+    ------
+    ModelError
+        As `recogniser`, or if the clips have no vectors.
     """
-    n_classes = round((1 + np.sqrt(1 + 8 * shares.shape[1])) / 2)
-    first, second = np.array(list(combinations(range(n_classes), 2))).T
-    wins = np.zeros((len(shares), n_classes, n_classes))
-    wins[:, first, second] = np.clip(shares, SURE, 1 - SURE)
-    wins[:, second, first] = 1 - wins[:, first, second]
-    system = np.ones((len(shares), n_classes + 1, n_classes + 1))
-    system[:, :-1, :-1] = -wins * wins.swapaxes(1, 2)
-    diagonal = np.arange(n_classes)
-    system[:, diagonal, diagonal] = np.square(wins).sum(axis=1)
-    system[:, -1, -1] = 0  # the last row says that they sum to 1
-    found = np.linalg.solve(system, np.eye(n_classes + 1)[:, -1:])[:, :-1, 0].astype(np.float64)
-    found = np.maximum(found, 0)
-    return found / found.sum(axis=1, keepdims=True)
+    present, member = np.unique(y[fold.train], return_inverse=True)
+    own = None if groups is None else groups[fold.train]
+    learnt = recogniser(vectors(inputs)[fold.train], member, own, kernel=kernel, c=c)
+    if kernel == "linear":  # the same decisions from one vector a pair: of a thousand support vectors, 28 are left
+        machine = learnt.machine
+        merged = replace(machine, rows=machine.rows[:0], weights=np.eye(len(machine.intercepts)))
+        learnt = replace(learnt, machine=merged, support=machine.weights.T @ learnt.support)
+    return Svm(learnt, present, tuple(classes))
 
 
-def calibration_folds(y: Rows, groups: NDArray[Any]) -> list[tuple[Rows, Rows]]:
-    """Return rows to learn from and rows to calibrate on, in up to five parts that keep each speaker together.
-
-    A part without which an emotion would be missing is not calibrated on. Where that is so of every part, as with one
-    speaker, clips are dealt out one by one instead, whoever speaks them: probabilities are then too sure.
-    """
-    names, sizes = np.unique(groups, return_counts=True)
-    part_of, loads = np.empty(len(names), np.intp), np.zeros(min(PARTS, len(names)))
-    for name in np.argsort(-sizes, kind="stable"):  # the largest first, each into the part that is smallest so far
-        part_of[name] = loads.argmin()
-        loads[part_of[name]] += sizes[name]
-    by_speaker = part_of[np.searchsorted(names, groups)]
-    dealt = np.empty(len(y), np.intp)
-    for one in np.unique(y):
-        dealt[y == one] = np.arange((y == one).sum()) % PARTS
-    return list(_complete(y, by_speaker)) or list(_complete(y, dealt))
+def vectors(inputs: Inputs) -> NDArray[np.float32]:
+    """Return the vectors of clips, (n, dim); raises `ModelError` where there are none."""
+    if inputs.vectors is None:
+        raise ModelError("this model is learnt from vectors, and was given pictures: name an encoder of vectors")
+    return inputs.vectors
 
 
-def _complete(y: Rows, part: Rows) -> Iterator[tuple[Rows, Rows]]:
-    """Yield the parts that leave every class to learn from."""
-    for number in np.unique(part):
-        train, test = np.flatnonzero(part != number), np.flatnonzero(part == number)
-        if len(np.unique(y[train])) == len(np.unique(y)):
-            yield train, test
-
-
-def _fit(x: NDArray[np.floating], y: Rows, train: Rows) -> tuple[_Machine, Floats, Floats, Floats]:
+def _fit(
+    x: NDArray[np.floating], y: Rows, train: Rows, kernel: Kernel, c: float
+) -> tuple[_Machine, Floats, Floats, Floats]:
     """Fit scaler and machine to some of the clips; return them, and the kernel (n, n) between all."""
+    from sklearn.svm import SVC
+
     centre, spread, products = _standardised(x, train)
-    squares = np.diag(products).copy()
-    kernel = _kernel(products, squares, squares, spread)
-    fitted = SVC(kernel="precomputed").fit(kernel[np.ix_(train, train)], y[train])
+    if kernel == "rbf":
+        squares = np.diag(products).copy()
+        products = _rbf(products, squares, squares, spread)
+    fitted = SVC(kernel="precomputed", C=c).fit(products[np.ix_(train, train)], y[train])
     dual, intercepts = np.asarray(fitted.dual_coef_, np.float64), np.asarray(fitted.intercept_, np.float64)
     classes = np.repeat(np.arange(len(fitted.n_support_)), fitted.n_support_)
     weights = np.zeros((len(classes), len(intercepts)))
     for pair, (a, b) in enumerate(combinations(range(len(fitted.n_support_)), 2)):
         weights[classes == a, pair] = dual[b - 1, classes == a]  # as libsvm keeps them
         weights[classes == b, pair] = dual[a, classes == b]
-    return _Machine(fitted.support_.astype(np.intp), weights, intercepts), centre, spread, kernel
+    return _Machine(fitted.support_.astype(np.intp), weights, intercepts), centre, spread, products
 
 
 def _standardised(x: NDArray[np.floating], train: Rows) -> tuple[Floats, Floats, Floats]:
@@ -228,7 +289,7 @@ def _standardised(x: NDArray[np.floating], train: Rows) -> tuple[Floats, Floats,
     return centre, spread, products
 
 
-def _kernel(products: Floats, squares: Floats, other_squares: Floats, spread: Floats) -> Floats:
+def _rbf(products: Floats, squares: Floats, other_squares: Floats, spread: Floats) -> Floats:
     """Make inner products the RBF kernel, in place; its width, `SVC`'s "scale", is 1 / (dimensions that vary)."""
     products *= -2
     products += squares[:, None]

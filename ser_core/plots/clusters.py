@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from ser_core.geometry import density
 from ser_core.geometry.density import Densities, Gaussian, Overlap
 from ser_core.geometry.separation import Share
-from ser_core.plots import distances
-from ser_core.plots.colours import GREY, oklch, shown
-from ser_core.plots.map import FAINT
+from ser_core.plots import distances, rows
+from ser_core.plots.colours import GREY, shown
 
 OUTLINE: Final = "outline"
 """``meta`` of every outline of a cloud: it is no clip."""
@@ -23,11 +22,6 @@ FEW: Final = 3
 N_POINTS: Final = {2: 73, 3: 33}
 """Of an outline, by dimensions."""
 FADED: Final = 0.16
-BAR: Final = oklch(0.62, 0.10, 250)
-REST: Final = "rgba(128,128,128,0.55)"
-WHISKER: Final = "#8d8d8d"
-ROW: Final = 34
-"""Height of a bar with its gap, in pixels."""
 
 
 def outlines(
@@ -73,7 +67,7 @@ def dress(figure: go.Figure, *, names: Sequence[str] | None) -> None:
 def shares(found: Sequence[Share]) -> go.Figure:
     """Draw the variance that each factor explains alone (bar) and adds to all the others (diamond), in per cent."""
     words = [shown(one.factor) for one in found]
-    inks = [BAR if one.factor == "emotion" else REST for one in found]
+    inks = [rows.BAR if one.factor == "emotion" else rows.REST for one in found]
     bars = go.Bar(x=[100 * one.alone for one in found], y=words, orientation="h", marker={"color": inks}, name="alone")
     bars.hovertemplate = "%{y} alone: %{x:.1f} %<extra></extra>"
     marker = {"symbol": "diamond", "size": 10, "color": GREY, "line": {"width": 1.5, "color": "#ffffff"}}
@@ -81,9 +75,9 @@ def shares(found: Sequence[Share]) -> go.Figure:
     own.cliponaxis = False
     own.hovertemplate = "%{y}, beyond all others: %{x:.1f} %<extra></extra>"
     spans = [(word, one.alone_95) for word, one in zip(words, found, strict=True)]
-    layout = _bars_layout(len(found), "variance on the map (%)")
+    layout = rows.layout(len(found), "variance on the map (%)")
     layout["xaxis"]["rangemode"] = "tozero"
-    return go.Figure([bars, _whiskers(spans, 100.0), own], layout)
+    return go.Figure([bars, rows.whiskers(spans, 100.0), own], layout)
 
 
 def silhouettes(
@@ -97,9 +91,9 @@ def silhouettes(
     words = [shown(name) for name in names]
     bars = go.Bar(x=list(means), y=words, orientation="h", marker={"color": [inks[name] for name in names]})
     bars.hovertemplate = "%{y}: %{x:.2f}<extra></extra>"
-    layout = _bars_layout(len(names), "silhouette: below 0 nearer to another emotion, above 0 to its own")
-    layout["xaxis"] |= {"zeroline": True, "zerolinecolor": WHISKER, "zerolinewidth": 1.5}
-    return go.Figure([bars, _whiskers(list(zip(words, intervals, strict=True)), 1.0)], layout)
+    layout = rows.layout(len(names), "silhouette: below 0 nearer to another emotion, above 0 to its own")
+    layout["xaxis"] |= {"zeroline": True, "zerolinecolor": rows.WHISKER, "zerolinewidth": 1.5}
+    return go.Figure([bars, rows.whiskers(list(zip(words, intervals, strict=True)), 1.0)], layout)
 
 
 def overlap(found: Overlap, *, marked: tuple[str, str] | None) -> go.Figure:
@@ -136,29 +130,3 @@ def _triangles(n_around: int, n_down: int) -> NDArray[np.int32]:
     at = np.arange(n_around * n_down, dtype=np.int32).reshape(n_around, n_down)
     a, b, c, d = (part.ravel() for part in (at[:-1, :-1], at[1:, :-1], at[1:, 1:], at[:-1, 1:]))
     return np.stack([np.concatenate([a, a]), np.concatenate([b, c]), np.concatenate([c, d])])
-
-
-def _whiskers(spans: Sequence[tuple[str, tuple[float, float] | None]], unit: float) -> go.Scatter:
-    """Return the intervals as lines of their own: by resampling, one need not lie around its value."""
-    x: list[float | None] = []
-    y: list[str | None] = []
-    for word, span in spans:
-        if span is not None:
-            x += [unit * span[0], unit * span[1], None]
-            y += [word, word, None]
-    caps = {"symbol": "line-ns-open", "size": 9, "color": WHISKER, "line": {"width": 2, "color": WHISKER}}
-    line = {"color": WHISKER, "width": 2}
-    return go.Scatter(x=x, y=y, mode="lines+markers", line=line, marker=caps, name="95 % interval", hoverinfo="skip")
-
-
-def _bars_layout(n_bars: int, title: str) -> dict[str, Any]:
-    axis = {"title": {"text": title}, "gridcolor": FAINT, "zeroline": False, "fixedrange": True}
-    names = {"autorange": "reversed", "fixedrange": True, "automargin": True, "ticksuffix": "  "}
-    return _bare() | {"height": ROW * n_bars + 56, "bargap": 0.4, "xaxis": axis, "yaxis": names}
-
-
-def _bare() -> dict[str, Any]:
-    return {
-        "margin": {"l": 0, "r": 8, "t": 8, "b": 0}, "showlegend": False, "dragmode": False,
-        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
-    }  # fmt: skip

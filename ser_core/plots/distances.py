@@ -46,9 +46,9 @@ def matrix(
             "height": HEIGHT, "margin": {"l": 0, "r": 0, "t": 4, "b": 0}, "showlegend": False, "dragmode": False,
             "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "hovermode": "closest", "hoverdistance": -1,
             "annotations": _written(apart, texts, (low, high)),
-            "shapes": [_frame(*at) for at in ((pair, pair[::-1]) if pair else ())],
-            "xaxis": _axis(names) | {"tickangle": 0 if k < 7 else -40, "constraintoward": "left"},
-            "yaxis": _axis(names) | {"autorange": False, "range": [k - 0.5, -0.5], "scaleanchor": "x"},
+            "shapes": [frame(*at) for at in ((pair, pair[::-1]) if pair else ())],
+            "xaxis": axis(names) | {"tickangle": 0 if k < 7 else -40, "constraintoward": "left"},
+            "yaxis": axis(names) | {"autorange": False, "range": [k - 0.5, -0.5], "scaleanchor": "x"},
         },
     )  # fmt: skip
 
@@ -78,6 +78,22 @@ def ink(background: str) -> str:
     """
     light = _luminance(background)
     return INKS[0] if (light + 0.05) / 0.05 >= 1.05 / (light + 0.05) else INKS[1]
+
+
+def frame(row: int, column: int) -> dict[str, Any]:
+    """Return a frame around a cell."""
+    box = {"x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.48, "y1": row + 0.48}
+    return box | {"type": "rect", "line": {"color": FRAME, "width": 3}}
+
+
+def axis(names: Sequence[str]) -> dict[str, Any]:
+    """Return an axis whose steps are emotions."""
+    k = len(names)
+    return {
+        "tickmode": "array", "tickvals": list(range(k)), "ticktext": [shown(name) for name in names],
+        "range": [-0.5, k - 0.5], "showgrid": False, "zeroline": False, "showline": False, "fixedrange": True,
+        "constrain": "domain", "automargin": True, "ticks": "", "tickfont": {"size": 13 if k < 13 else 10},
+    }  # fmt: skip
 
 
 def _luminance(colour: str) -> float:
@@ -142,17 +158,3 @@ def _written(
         }
         for row, column in zip(*np.nonzero(np.isfinite(apart)), strict=True)
     ]  # fmt: skip
-
-
-def _frame(row: int, column: int) -> dict[str, Any]:
-    box = {"x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.48, "y1": row + 0.48}
-    return box | {"type": "rect", "line": {"color": FRAME, "width": 3}}
-
-
-def _axis(names: Sequence[str]) -> dict[str, Any]:
-    k = len(names)
-    return {
-        "tickmode": "array", "tickvals": list(range(k)), "ticktext": [shown(name) for name in names],
-        "range": [-0.5, k - 0.5], "showgrid": False, "zeroline": False, "showline": False, "fixedrange": True,
-        "constrain": "domain", "automargin": True, "ticks": "", "tickfont": {"size": 13 if k < 13 else 10},
-    }  # fmt: skip

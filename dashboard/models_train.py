@@ -1,0 +1,235 @@
+"""Train a model: choose what and how, start it in the background, watch it learn, stop it, go on."""
+
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import data, progress, runs_data, widgets
+from dashboard.progress import duration
+from ser_core import experiments, jobs, splits
+from ser_core.errors import SerError
+from ser_core.experiments import Plan
+from ser_core.jobs import Status
+from ser_core.models.cards import CARDS, Card
+from ser_core.plots import curves
+from ser_core.runs import Run
+
+CONFIG: Final = {"displayModeBar": False}
+MODELS: Final = {
+    "forest": "Many decision trees on features of the clip; the best of 48 settings is searched in the training part.",
+    "svm": "Draws the widest gap between emotions among features of the clip; the field's quick and strong baseline.",
+    "mlp": "A plain neural network on features of the clip.",
+    "cnn3": "A small network that looks at the clip's mel spectrogram as a picture.",
+    "cnn4": "The same with one convolution more.",
+    "cnn5": "The same with five convolutions: eight times as many parameters, and as many times slower.",
+    "cnn_mlp": "Looks at cepstral coefficients (MFCC) as a picture, and at features of the clip beside it.",
+    "cnn_transformer": "Two convolutional networks and a transformer look at the same cepstral coefficients; each "
+    "training clip comes three times, twice with noise.",
+}
+"""What each model is, in a sentence."""
+SPLITS: Final = {
+    "speaker": "Each speaker is tested by a model that never heard them. The honest number for new voices.",
+    "loso": "The same with one speaker tested at a time: as many models as speakers, so it takes longest.",
+    "random": "As in many papers: speakers are in training and in the test, so the score says nothing of new voices.",
+}
+"""What each split means, the usual one first."""
+NORMALISE: Final = {"global": "by all training clips", "speaker": "each speaker by their own clips"}
+PRETRAIN: Final = {"none": "none", "greedy": "greedy: each convolution first learns to redraw its input"}
+COSTS: Final = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
+SECONDS: Final = {
+    "forest": 90, "svm": 3, "mlp": 15, "cnn3": 80, "cnn4": 100, "cnn5": 300, "cnn_mlp": 120, "cnn_transformer": 600,
+}  # fmt: skip
+"""About how long a fold of 1,000 clips takes on two processor cores, where no earlier run tells."""
+
+
+def show(corpus: str, runs: list[Run]) -> None:
+    """Show the form, what is being trained, and what was left half done."""
+    try:
+        clips = data.clips_of(str(data.cache().root), corpus, data.stamp())
+    except SerError as error:  # runs may be of a corpus that is not here
+        st.info(widgets.plain(str(error)))
+    else:
+        left, right = st.columns([1.3, 1], gap="large")
+        with left:
+            plan = ask(corpus, clips)
+        with right:
+            _start(plan, clips, runs)
+    _live()
+    _unfinished()
+
+
+def ask(corpus: str, clips: pd.DataFrame) -> Plan:
+    """Choose what to train and how."""
+    counts = f"{len(clips):,} clips, {clips['speaker'].nunique()} speakers, {clips['emotion'].nunique()} emotions"
+    st.markdown(f"Train on **{widgets.plain(corpus)}** ({counts})")
+    model = widgets.select("train_model", "Model", list(CARDS), default="svm", show=lambda one: CARDS[one].title)
+    card = CARDS[model]
+    st.caption(MODELS[model])
+    split = widgets.select("train_split", "Split", list(SPLITS), default="speaker", show=splits.names)
+    st.caption(SPLITS[split])
+    options: dict[str, Any] = {}
+    if card.vectors is not None:
+        options |= _vectors(card, corpus)
+    with st.expander("More choices"):
+        options |= _more(card)
+    return Plan(model, corpus, split, **options)
+
+
+def _vectors(card: Card, corpus: str) -> dict[str, Any]:
+    """Choose the features that the model is given."""
+    usable = {one.name: one.title for one in data.encoders() if one.missing is None}
+    there = {one.encoder: one.store.recipe["layers"] for one in data.coverage(corpus) if one.n_embedded}
+    names = [*usable, *(name for name in there if name not in usable)]
+    name = widgets.select(
+        "train_encoder", "Features", names, default=card.vectors,
+        show=lambda one: f"{one}{' (computed already)' if one in there else ''}",
+        help="What each clip is described by; computed first where it is not there yet.",
+    )  # fmt: skip
+    out: dict[str, Any] = {} if name == card.vectors else {"encoder": name}
+    layers = there.get(name, ())
+    if len(layers) > 1:
+        number = widgets.select(
+            "train_layer", "Layer", list(range(len(layers))), default=len(layers) - 1, show=layers.__getitem__
+        )
+        out |= {} if number == len(layers) - 1 else {"layer": number}
+    return out
+
+
+def _more(card: Card) -> dict[str, Any]:
+    """Choose what has a usual value."""
+    out: dict[str, Any] = {}
+    left, right = st.columns(2)
+    with left:
+        out["normalise"] = widgets.select(
+            "train_normalise", "Normalise", list(NORMALISE), default="global", show=NORMALISE.__getitem__,
+            help="By each speaker's own clips takes away much of the voice, and mostly scores higher. It needs many "
+            "clips of a speaker in all emotions, test speakers included: a lone clip of a new voice cannot be judged.",
+        )  # fmt: skip
+    out["seed"] = right.number_input(
+        "Seed", min_value=0, max_value=9999, value=0, key="_train_seed", persist_state="session",
+        help="The same seed gives the same run; others show how much is luck.",
+    )  # fmt: skip
+    if card.training is not None:
+        most = card.training.epochs
+        help_ = f"At most {most} as usual: it stops when the validation part gets no better. The best epoch is kept."
+        epochs = left.number_input(
+            "Epochs at most",
+            min_value=1,
+            max_value=1000,
+            value=most,
+            key="_train_epochs",
+            persist_state="session",
+            help=help_,
+        )
+        out |= {} if epochs == most else {"epochs": epochs}
+    if card.augments:
+        out["augment"] = right.toggle(
+            "Augment", key="_train_augment", persist_state="session",
+            help="Hides stripes of time and of frequency and adds noise, in training clips only.",
+        )  # fmt: skip
+    if card.pretrains:
+        with left:
+            out["pretrain"] = widgets.select(
+                "train_pretrain", "Pretraining", list(PRETRAIN), default="none", show=PRETRAIN.__getitem__
+            )
+    if card.name == "svm":
+        with left:
+            out["kernel"] = widgets.select(
+                "train_kernel", "Kernel", ["rbf", "linear"], default="rbf",
+                help="rbf: curved borders between emotions; linear: straight ones, better with thousands of features.",
+            )  # fmt: skip
+        with right:
+            out["c"] = widgets.select(
+                "train_c", "Cost (C)", list(COSTS), default=1.0, help="Of a mistake in training: lower is simpler."
+            )
+    return out
+
+
+def _start(plan: Plan, clips: pd.DataFrame, runs: list[Run]) -> None:
+    """Say what will be trained and how long it takes about, and start it."""
+    st.markdown(f"**{widgets.plain(experiments.title(plan))}**")
+    arguments = experiments.arguments(plan)
+    n_folds, seconds, told = _about(plan, clips, runs)
+    models = "one model" if n_folds == 1 else f"{n_folds} models, one a fold"
+    st.markdown(f"{models.capitalize()}; about {duration(seconds)} {told}. Inputs that are missing are computed first.")
+    job = data.job(arguments)
+    done = next((run for run in runs if run.facts.get("arguments") == arguments), None)
+    if done is not None:
+        st.markdown("This was trained already; again, it is computed only if the clips have changed.")
+        st.button("Open that run", on_click=_open, args=(done.id,))
+    if job and job.active:
+        st.markdown("It is being trained; see below. You can go on elsewhere, or close the page, meanwhile.")
+    elif st.button("Start training (in the background)", type="primary" if done is None else "secondary"):
+        _begin(arguments, experiments.title(plan), plan)
+    st.code("ser " + " ".join(arguments), language="shell")
+    st.caption("The same in a terminal.")
+    if job and job.state in {"failed", "stopped"}:
+        say = st.error if job.state == "failed" else st.info
+        say(widgets.plain(progress.last_word(job)))
+
+
+def _begin(arguments: list[str], title: str, plan: Plan) -> None:
+    try:
+        experiments.check(plan)
+        jobs.start(data.cache(), arguments, title=title)
+    except SerError as error:
+        st.error(widgets.plain(str(error)))
+        return
+    st.rerun()
+
+
+def _open(run: str) -> None:
+    st.session_state["run"], st.session_state["models"] = run, "run"
+
+
+def _about(plan: Plan, clips: pd.DataFrame, runs: list[Run]) -> tuple[int, float, str]:
+    """Return how many folds there are, about how long they take in seconds, and where that is known from."""
+    n_speakers = clips["speaker"].nunique()
+    n_folds = {"random": 1, "speaker": min(splits.GROUPS, n_speakers), "loso": n_speakers}[plan.split]
+    before = [run for run in runs if run.model == plan.model and run.seconds]
+    if before:
+        last = before[0]
+        rate, told = last.seconds / last.n_folds / last.recipe["n_clips"], "at the speed of the last run"
+    else:
+        rate, told = SECONDS[plan.model] / 1000, "on two processor cores"
+    return n_folds, rate * len(clips) * n_folds, told
+
+
+@st.fragment(run_every="2s")
+def _live() -> None:
+    """Show what is being trained, with curves that grow; when one ends, the page is drawn anew."""
+    every = runs_data.trainings()
+    if any(job.active for job in every):
+        st.markdown("##### At work")
+    progress.follow(every, under=_curves)
+
+
+def _curves(job: Status) -> None:
+    """Draw the epochs of a training so far."""
+    run = runs_data.of_job(job)
+    if job.message:
+        st.caption(widgets.plain(job.message))
+    if run is None or run.history.empty:
+        return
+    fold = int(run.history["fold"].max())
+    key = f"live_{run.id}"
+    st.plotly_chart(
+        curves.history(run.history, fold=fold), key=key, config=CONFIG, alt="Loss and accuracy of each epoch so far"
+    )
+    st.caption(f"Fold {fold} of {run.n_folds}, {len(run.history):,} epochs so far; the ring is the best epoch yet.")
+
+
+def _unfinished() -> None:
+    """List what was stopped before its end, and offer to go on."""
+    active = [job.arguments for job in runs_data.trainings() if job.active]
+    rest = [run for run in runs_data.listed() if not run.finished and run.facts.get("arguments") not in active]
+    if not rest:
+        return
+    st.markdown("##### Not finished")
+    for run in rest:
+        line = st.container(horizontal=True, vertical_alignment="center")
+        line.markdown(f"{widgets.plain(run.title)}: {run.n_done} of {run.n_folds} folds done")
+        if line.button("Go on", key=f"go_on_{run.id}", help="From where it was stopped"):
+            jobs.start(data.cache(), run.facts["arguments"], title=run.title)
+            st.rerun()

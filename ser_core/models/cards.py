@@ -1,0 +1,107 @@
+"""The models that can be trained, and how each is trained: plain data, nothing is loaded.
+
+P1 is "Comparative Analysis of Deep Learning Methods for Speech Emotion Recognition" (Jain, Chaudhary & Bhattacharya),
+P2 the paper on two parallel convolutional networks beside a transformer encoder.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained: all that changes its numbers (see `ser_core.models.training.fit`).
+
+    Adam with a constant rate, halved after more than ``plateau`` epochs without a lower validation loss; gradients
+    longer than ``clip_norm`` are shortened to it. Training stops after ``patience`` epochs in which neither the
+    validation loss nor the validation UAR got better.
+    """
+
+    epochs: int = 50
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    patience: int = 10
+    plateau: int | None = None
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class Card:
+    """One model: what it is given and how it is trained.
+
+    ``vectors`` and ``picture`` name the encoders of its inputs, None where it takes none; ``shares`` are those of the
+    validation and the test part when clips are split at random, as in its paper. ``training`` is None for models that
+    are no networks; ``augments`` and ``pretrains`` say which of the paper's variants there are.
+    """
+
+    name: str
+    title: str
+    source: str
+    vectors: str | None
+    picture: str | None
+    shares: tuple[float, float]
+    scaling: Literal["standard", "minmax"] = "standard"
+    training: Training | None = None
+    augments: bool = False
+    pretrains: bool = False
+
+
+_CNN: Final = Training(weight_decay=5e-5, clip_norm=1.0, plateau=3)
+_P1: Final = (0.15, 0.15)
+
+
+def _cnn(layers: int, *, pretrains: bool = False) -> Card:
+    return Card(
+        name=f"cnn{layers}",
+        title=f"Convolutional network, {layers} layers",
+        source="P1, section 3.3",
+        vectors=None,
+        picture="mel-picture",
+        shares=_P1,
+        training=_CNN,
+        augments=True,
+        pretrains=pretrains,
+    )
+
+
+CARDS: Final[dict[str, Card]] = {
+    card.name: card
+    for card in (
+        Card("forest", "Random forest", "P1, section 3.1", "spectral", None, (0.0, 0.3)),
+        Card("svm", "Support vector machine", "the field's baseline", "spectral", None, (0.0, 0.3)),
+        Card(
+            "mlp",
+            "Multi-layer perceptron",
+            "P1, section 3.2",
+            "spectral",
+            None,
+            _P1,
+            training=Training(batch_size=32),
+        ),
+        _cnn(3, pretrains=True),
+        _cnn(4),
+        _cnn(5),
+        Card(
+            "cnn_mlp",
+            "Convolutional network beside a perceptron",
+            "P1, section 3.4",
+            "spectral",
+            "mfcc-small",
+            _P1,
+            scaling="minmax",
+            training=Training(batch_size=32),
+        ),
+        Card(
+            "cnn_transformer",
+            "Two convolutional networks beside a transformer",
+            "P2",
+            None,
+            "mfcc-picture",
+            (0.1, 0.1),
+            training=Training(batch_size=32),
+        ),
+    )
+}
+"""By name; the order is that in which they are offered."""

@@ -1,0 +1,39 @@
+"""What is measured after each epoch of a training, which epoch is kept and when to stop."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training clips, counted from 1.
+
+    The training part's loss and accuracy are means over the epoch, while the network learns and with dropout; those of
+    the validation part are measured after it. Loss is the mean cross-entropy, accuracy and UAR are 0-1.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    validation_uar: float
+    learning_rate: float
+    seconds: float
+
+
+def chosen(history: Sequence[Epoch]) -> Epoch:
+    """Return the epoch whose weights are kept: the best validation UAR, of equal ones the lower loss, then the earlier.
+
+    Not the lowest loss: on RAVDESS it comes early (`cnn3`: epoch 8) and accuracy goes on rising for ten more epochs.
+    """
+    return min(history, key=lambda one: (-one.validation_uar, one.validation_loss))
+
+
+def stalled(history: Sequence[Epoch], patience: int) -> bool:
+    """Tell whether neither validation loss nor UAR was better than ever before in the last ``patience`` epochs."""
+    if not history:
+        return False
+    lowest = min(history, key=lambda one: one.validation_loss)
+    highest = max(history, key=lambda one: one.validation_uar)
+    return history[-1].epoch - max(lowest.epoch, highest.epoch) >= patience

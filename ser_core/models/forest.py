@@ -1,0 +1,234 @@
+"""Random forests, chosen from P1's grid on parts of the training clips (P1, section 3.1)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_core.models.inputs import Inputs, Scaling, learn
+from ser_core.models.svm import ModelError, vectors
+from ser_core.splits import Fold, inner
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+Point = dict[str, Any]
+
+GRID: Final[dict[str, tuple[Any, ...]]] = {
+    "criterion": ("gini", "entropy"),
+    "max_depth": (10, 20, None),
+    "min_samples_leaf": (1, 2),
+    "min_samples_split": (2, 5),
+    "n_estimators": (100, 300),
+}
+"""P1's, in the order in which scikit-learn's ``GridSearchCV`` goes through it: of equal points the first is taken."""
+BLOCK: Final = 256
+"""Clips that go down the trees at once."""
+PACKED: Final = ("feature", "threshold", "left", "right", "counts", "roots")
+SCALING: Final = "scaling."
+"""Before the names of the scaling's arrays."""
+
+
+@dataclass(frozen=True)
+class Forest:
+    """A fitted forest of T trees with E classes, as plain arrays; made by `fit`.
+
+    Attributes
+    ----------
+    feature, threshold, left, right
+        Of every node, (n_nodes,): where the ``feature`` is at most ``threshold`` a clip goes on to the node ``left``,
+        else to the node ``right``. A leaf leads to itself.
+    counts
+        Training clips of each class that reached the node, (n_nodes, E), as the tree drew them.
+    roots
+        Where each tree starts, (T,).
+    scaling
+        Learnt from the training clips.
+    classes
+        The emotions.
+    chosen
+        Point of `GRID` that was best; empty where the forest comes from its `arrays`.
+    """
+
+    feature: NDArray[np.int32]
+    threshold: Floats
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    counts: NDArray[np.unsignedinteger]
+    roots: NDArray[np.int32]
+    scaling: Scaling
+    classes: tuple[str, ...]
+    chosen: Point = field(default_factory=dict)
+
+    @property
+    def n_parameters(self) -> int:
+        """Nodes of all trees."""
+        return len(self.feature)
+
+    def probabilities(self, inputs: Inputs) -> Floats:
+        """Return the probability of each class, (n, E): the mean over trees of the shares in the leaf reached."""
+        x = vectors(self.scaling.apply(inputs))
+        starts = range(0, len(x), BLOCK)
+        return np.concatenate([np.empty((0, len(self.classes))), *(self._block(x[at : at + BLOCK]) for at in starts)])
+
+    def predicted(self, inputs: Inputs) -> Rows:
+        """Return the class number that is likeliest, (n,)."""
+        return self.probabilities(inputs).argmax(axis=1)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that `of` needs."""
+        return {name: getattr(self, name) for name in PACKED} | {
+            SCALING + name: value for name, value in self.scaling.arrays().items()
+        }
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> "Forest":
+        """Return the forest that had these `arrays`."""
+        scaling = {name.removeprefix(SCALING): value for name, value in arrays.items() if name.startswith(SCALING)}
+        return cls(*(arrays[name] for name in PACKED), scaling=Scaling.of(scaling), classes=tuple(classes))
+
+    def _block(self, x: NDArray[np.float32]) -> Floats:
+        node = np.tile(self.roots, len(x))
+        clip = np.repeat(np.arange(len(x)), len(self.roots))
+        on = np.arange(len(node))
+        while len(on):
+            at = node[on]
+            below = x[clip[on], self.feature[at]] <= self.threshold[at]
+            after = np.where(below, self.left[at], self.right[at])
+            node[on] = after
+            on = on[after != at]
+        reached = self.counts[node].astype(np.float64)
+        reached /= reached.sum(axis=1, keepdims=True)
+        return reached.reshape(len(x), len(self.roots), -1).mean(axis=1)
+
+
+def fit(
+    inputs: Inputs,
+    y: Rows,
+    fold: Fold,
+    *,
+    classes: Sequence[str],
+    seed: int,
+    groups: NDArray[Any] | None,
+    workers: int = 2,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Forest:
+    """Choose a point of `GRID` by the accuracy on five parts of the training clips, and grow a forest on all of them.
+
+    Parameters
+    ----------
+    y, classes
+        Class numbers of all clips, (n,), and the emotions that they stand for.
+    seed
+        Of every forest.
+    groups
+        Who speaks, (n,): the five parts then keep speakers together (`ser_core.splits.inner`). None where training and
+        test share speakers.
+    progress
+        Called with points done, over all parts, and how many there are.
+
+    Raises
+    ------
+    ModelError
+        If the training part has one emotion only, or no emotion twice, or the clips have no vectors.
+    """
+    scaling = learn(inputs, fold.train, vectors="standard")
+    x, labels = vectors(scaling.apply(inputs.take(fold.train))), y[fold.train]
+    present = np.unique(labels)
+    if len(present) < 2:
+        raise ModelError(f"a forest needs two emotions or more in its training part, found {classes[present[0]]}")
+    parts = inner(labels, None if groups is None else groups[fold.train])
+    if not parts:
+        raise ModelError(f"{len(labels)} training clips, no two of one emotion: nothing is left to choose a forest by")
+    tried, scores = points(), []
+    for number, part in enumerate(parts):
+        told = partial(_tell, progress, before=number * len(tried), total=len(parts) * len(tried))
+        scores.append(_scores(x, labels, part, seed=seed, workers=workers, told=told))
+    chosen = tried[np.mean(scores, axis=0).argmax()]
+    return _packed(_grown(chosen, x, labels, seed=seed, workers=workers), scaling, classes, chosen)
+
+
+def points() -> list[Point]:
+    """Return all points of `GRID`, in order."""
+    return [dict(zip(GRID, values, strict=True)) for values in product(*GRID.values())]
+
+
+def _tell(progress: Callable[[int, int], None], done: int, *, before: int, total: int) -> None:
+    progress(before + done, total)
+
+
+def _scores(
+    x: NDArray[np.float32], y: Rows, part: Fold, *, seed: int, workers: int, told: Callable[[int], None]
+) -> Floats:
+    """Return the accuracy of all `points` on a part of the clips, learnt from the others.
+
+    Most forests need not be grown: a smaller one is the beginning of a larger one of the same seed, and a limit of
+    depth that no tree reaches changes nothing. ``told`` is called with points done.
+    """
+    tried, sizes = points(), GRID["n_estimators"]
+    others = {name: values for name, values in GRID.items() if name not in ("max_depth", "n_estimators")}
+    found, done = np.empty(len(tried)), 0
+    grow = partial(_grown, x=x[part.train], y=y[part.train], seed=seed, workers=workers)
+    for values in product(*others.values()):
+        point = dict(zip(others, values, strict=True)) | {"n_estimators": max(sizes)}
+        whole = grow(point | {"max_depth": None})
+        deepest = max(tree.get_depth() for tree in whole.estimators_)
+        for depth in GRID["max_depth"]:
+            limited = point | {"max_depth": depth}
+            grown = whole if depth is None or depth > deepest else grow(limited)
+            right = _accuracies(grown, x[part.test], y[part.test], sizes)
+            for size in sizes:
+                found[tried.index(limited | {"n_estimators": size})] = right[size]
+            done += len(sizes)
+            told(done)
+    return found
+
+
+def _grown(point: Point, x: NDArray[np.float32], y: Rows, *, seed: int, workers: int) -> "RandomForestClassifier":
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(**point, random_state=seed, n_jobs=workers).fit(x, y)
+
+
+def _accuracies(
+    grown: "RandomForestClassifier", x: NDArray[np.float32], truth: Rows, sizes: Sequence[int]
+) -> dict[int, float]:
+    """Return the accuracy of the first trees of a forest: those of a smaller forest of the same seed."""
+    total, found = np.zeros((len(x), len(grown.classes_))), {}
+    for number, tree in enumerate(grown.estimators_, start=1):
+        total += tree.predict_proba(x, check_input=False)
+        if number in sizes:
+            found[number] = float((grown.classes_[(total / number).argmax(axis=1)] == truth).mean())
+    return found
+
+
+def _packed(grown: "RandomForestClassifier", scaling: Scaling, classes: Sequence[str], chosen: Point) -> Forest:
+    """Put all trees into one array each; shares are kept as counts: small whole numbers that give them back exactly."""
+    trees = [tree.tree_ for tree in grown.estimators_]
+    roots = np.cumsum([0, *(tree.node_count for tree in trees)])
+    own = np.arange(roots[-1])
+    offset = np.repeat(roots[:-1], np.diff(roots))
+    feature, threshold, left, right, shares, n = (
+        np.concatenate([getattr(tree, name) for tree in trees])
+        for name in ("feature", "threshold", "children_left", "children_right", "value", "weighted_n_node_samples")
+    )
+    leaf = left < 0
+    counts = np.zeros((len(own), len(classes)))
+    counts[:, grown.classes_] = np.rint(shares[:, 0] * n[:, None])
+    return Forest(
+        np.where(leaf, 0, feature).astype(np.int32),
+        np.where(leaf, 0.0, threshold),
+        np.where(leaf, own, left + offset).astype(np.int32),
+        np.where(leaf, own, right + offset).astype(np.int32),
+        counts.astype(np.min_scalar_type(int(counts.max()))),
+        roots[:-1].astype(np.int32),
+        scaling,
+        tuple(classes),
+        chosen,
+    )

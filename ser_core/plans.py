@@ -1,0 +1,96 @@
+"""What can be trained, and how that is said: in a sentence for people, and as a `ser` command."""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Literal
+
+from ser_core import run_files
+from ser_core.errors import SerError
+from ser_core.models.cards import CARDS
+from ser_core.splits import Split
+
+
+class ExperimentError(SerError, ValueError):
+    """A training that makes no sense as asked; the message says why."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train: all that changes the numbers, beside the clips.
+
+    Attributes
+    ----------
+    model, corpus
+        A name of `ser_core.models.cards.CARDS`, and one of the catalogue.
+    encoder, layer
+        Of the vectors, for the models that take some; by default the card's encoder, and its last layer.
+    normalise
+        ``global``: standardised by the training clips. ``speaker``: first every speaker by the own clips, which wants
+        many clips of each, of test speakers, too (`ser_core.models.inputs.per_speaker`).
+    seed
+        Of the split at random and of everything drawn in training.
+    augment, pretrain, epochs
+        Of networks; by default as many epochs as the card says.
+    kernel, c
+        Of the support vector machine.
+    """
+
+    model: str
+    corpus: str
+    split: Split = "speaker"
+    encoder: str | None = None
+    layer: int = -1
+    normalise: Literal["global", "speaker"] = "global"
+    seed: int = 0
+    augment: bool = False
+    pretrain: Literal["none", "greedy"] = "none"
+    epochs: int | None = None
+    kernel: Literal["rbf", "linear"] = "rbf"
+    c: float = 1.0
+
+
+def check(plan: Plan) -> None:
+    """Say what does not fit before anything is computed.
+
+    Raises
+    ------
+    ExperimentError
+        If there is no such model, or it has no such choice.
+    """
+    card = CARDS.get(plan.model)
+    if card is None:
+        raise ExperimentError(f"no model is called {plan.model!r}, expected one of {', '.join(CARDS)}")
+    wrong = {
+        "takes pictures of the clips only: leave out the encoder and its layer": card.vectors is None
+        and (plan.encoder is not None or plan.layer != -1),
+        "is not trained in epochs: leave out their number": card.training is None and plan.epochs is not None,
+        "cannot be augmented: that is for the networks that look at pictures alone": plan.augment and not card.augments,
+        "cannot be pretrained greedily": plan.pretrain != "none" and not card.pretrains,
+        "has no kernel and no cost C: those are of svm": plan.model != "svm" and (plan.kernel, plan.c) != ("rbf", 1.0),
+        f"needs one epoch or more, not {plan.epochs}": plan.epochs is not None and plan.epochs < 1,
+        f"needs a cost C above 0, not {plan.c}": not 0 < plan.c < math.inf,
+        f"needs a seed of 0 or more, below 2^32, not {plan.seed}": not 0 <= plan.seed < 2**32,
+    }
+    for why in (why for why, is_wrong in wrong.items() if is_wrong):
+        raise ExperimentError(f"{plan.model} {why}")
+
+
+def arguments(plan: Plan) -> list[str]:
+    """Return the `ser` command that trains it, which names its job: only what is not the usual choice is written.
+
+    Examples
+    --------
+    >>> arguments(Plan("cnn3", "ravdess", split="random", augment=True))
+    ['train', 'cnn3', 'ravdess', '--split', 'random', '--augment']
+    """
+    said = ["train", plan.model, plan.corpus]
+    for field in fields(Plan)[2:]:
+        value = getattr(plan, field.name)
+        if value != field.default:
+            said += [f"--{field.name}"] if value is True else [f"--{field.name}", str(value)]
+    return said
+
+
+def title(plan: Plan) -> str:
+    """Return what people call it (`run_files.title`)."""
+    return run_files.title(asdict(plan))

@@ -1,0 +1,154 @@
+"""The files of a run, and how they are written.
+
+Layout of ``runs/<id>``, where ``id`` comes from the recipe: ``recipe.json`` (all that changes the numbers),
+``clips.csv`` (the clips in the order of training), ``folds.json`` (`ser_core.splits.table`), ``facts.json`` (when,
+how long, with what), and of every fold k, from 1: ``history-<k>.csv`` (networks), ``model-<k>.safetensors``, and
+``predictions-<k>.csv``, written last: where it is, the fold is done. ``epoch-<k>.safetensors`` is there while a network
+is trained. Text is UTF-8, numbers have all their digits.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from ser_core.cache import Cache
+from ser_core.errors import SerError
+from ser_core.store import key, read_json, write_atomic
+from ser_core.values import plain
+
+DIGITS: Final = 12
+"""Of the recipe's key, in the name of a run."""
+CLIPS: Final = ("file", "sha", "speaker", "truth")
+SPLITS: Final = {"random": "clips at random", "speaker": "unseen speakers", "loso": "one unseen speaker at a time"}
+USUAL: Final = {
+    **{"encoder": None, "layer": -1, "kernel": "rbf", "c": 1.0, "augment": False},
+    **{"pretrain": "none", "epochs": None, "normalise": "global", "seed": 0},
+}
+SAID: Final = {
+    **{"encoder": "{}", "layer": "layer {}", "kernel": "{} kernel", "c": "C {:g}", "augment": "augmented"},
+    **{"pretrain": "{} pretraining", "epochs": "{} epochs", "normalise": "normalised by {}", "seed": "seed {}"},
+}
+"""What a title says of a choice that is not the usual one."""
+
+
+class RunError(SerError, ValueError):
+    """A run that is not there, cannot be read or is busy; the message says what to do."""
+
+
+def title(choices: Mapping[str, Any]) -> str:
+    """Return what people call a run: model, corpus and split, and what was chosen otherwise than by default.
+
+    ``choices`` are a recipe, or the fields of `ser_core.experiments.Plan`.
+
+    Examples
+    --------
+    >>> title({"model": "cnn3", "corpus": "ravdess", "split": "random", "augment": True, "seed": 2})
+    'cnn3 (augmented, seed 2) · ravdess · clips at random'
+    """
+    unusual = {name: choices.get(name, usual) for name, usual in USUAL.items() if choices.get(name, usual) != usual}
+    extra = [SAID[name].format(value) for name, value in unusual.items()]
+    model = f"{choices['model']} ({', '.join(extra)})" if extra else choices["model"]
+    return f"{model} · {choices['corpus']} · {SPLITS[choices['split']]}"
+
+
+def name(recipe: Mapping[str, Any]) -> str:
+    """Return the name of the run of a recipe."""
+    return key(recipe)[:DIGITS]
+
+
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return recipe and facts of a run; None if there is none, or they are damaged."""
+    recipe, facts = (read_json(folder / file) for file in ("recipe.json", "facts.json"))
+    return (recipe, facts) if recipe and facts and name(recipe) == folder.name else None
+
+
+def begin(
+    folder: Path, recipe: Mapping[str, Any], *, clips: pd.DataFrame, folds: pd.DataFrame, facts: Mapping[str, Any]
+) -> None:
+    """Make the folder of a run, unless it is there and sound.
+
+    Parameters
+    ----------
+    clips
+        Columns `CLIPS`, in the order of training.
+    folds
+        The table of `ser_core.splits.table`.
+    facts
+        ``arguments`` of the command, and ``taught``: how many of the clips each ``run:`` encoder was trained on.
+    """
+    if read(folder):
+        return
+    if folder.exists():
+        shutil.rmtree(folder)  # damaged: what lies there belongs to nothing
+    write_atomic(folder / "clips.csv", _text(clips[list(CLIPS)]))
+    write_atomic(folder / "folds.json", _json({"folds": folds.to_dict("records")}))
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    write_atomic(folder / "facts.json", _json({"started": started, **facts, "folds": {}}))
+    write_atomic(folder / "recipe.json", _json(recipe))
+
+
+@contextmanager
+def writing(cache: Cache, name: str) -> Iterator[Path]:
+    """Be the only one who changes a run while the block runs; yields its folder.
+
+    Raises
+    ------
+    RunError
+        If another process is at it.
+    """
+    folder = cache.root / "runs" / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f"{name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(f"run {name} is being trained just now: wait for its end, or stop it first") from None
+    try:
+        yield folder
+    finally:
+        lock.release()
+
+
+def keep_history(folder: Path, fold: int, epochs: pd.DataFrame) -> None:
+    """Write the epochs of a fold so far; columns are the fields of `ser_core.models.training.Epoch`."""
+    write_atomic(folder / f"history-{fold}.csv", _text(epochs))
+
+
+def keep_fold(
+    folder: Path,
+    fold: int,
+    *,
+    arrays: Mapping[str, NDArray[Any]],
+    predictions: pd.DataFrame,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write what came out of a fold, which is done then.
+
+    ``arrays`` are those of the fitted model, ``predictions`` has the columns part, file, sha, speaker, truth,
+    predicted, p_0 …, and ``facts`` at least ``seconds`` and ``n_parameters``.
+    """
+    from safetensors.numpy import save
+
+    weights = save({title: np.asarray(array, order="C") for title, array in arrays.items()})
+    write_atomic(folder / f"model-{fold}.safetensors", weights)
+    told = read_json(folder / "facts.json") or {}
+    told = {**told, "folds": {**told["folds"], str(fold): dict(facts)}}
+    write_atomic(folder / "facts.json", _json(told))
+    write_atomic(folder / f"predictions-{fold}.csv", _text(predictions))
+
+
+def _text(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(plain(dict(value)), indent=1, ensure_ascii=False).encode()

@@ -1,0 +1,299 @@
+"""Trained models and clips of one's own: what they are given of a clip, and inner layers as encoders (``run:<id>``).
+
+The inner layer of a network is what its last layer is given. An encoder makes of a clip what the network is given, the
+way it was made in training, and scales it with the scaling that the network learnt. Where a run has several folds,
+``run:<id>`` is the network of the first, ``run:<id>.2`` that of the second.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_core import embeddings, encoders, runs
+from ser_core.cache import Cache
+from ser_core.encoders import Encoder, EncoderError
+from ser_core.encoders.base import OneByOne, Recipe, Signal
+from ser_core.models.cards import CARDS
+from ser_core.models.inputs import Inputs
+from ser_core.runs import PREFIX, Run, RunError
+from ser_core.store import key
+
+if TYPE_CHECKING:
+    from ser_core.models.forest import Forest
+    from ser_core.models.network import Network
+    from ser_core.models.svm import Svm
+
+OUT: Final = "module.out.weight"
+"""The last layer's weights (E, dim) among the arrays of every network."""
+LONGEST: Final = 60
+"""Characters of a recipe's value that are shown."""
+DEVICE: Final = "cpu"
+"""Where one clip goes through a network of this size as fast, and gets the same numbers on every machine."""
+
+
+@dataclass(frozen=True)
+class Trained(OneByOne):
+    """The inner layer of a network that was trained here, as an encoder; found by `find`."""
+
+    run: Run
+    fold: int = 1
+
+    @property
+    def name(self) -> str:
+        """``run:<id>``, or ``run:<id>.<fold>``."""
+        return f"{PREFIX}{self.run.id}" + (f".{self.fold}" if self.fold > 1 else "")
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        fold = f", fold {self.fold}" if self.fold > 1 else ""
+        return f"{self.run.title}{fold}: inner layer ({self._dim})"
+
+    @property
+    def batched(self) -> bool:
+        """Whether what makes the network's input is."""
+        return any(one.batched for one in made_by(self.run).values())
+
+    def sound(self) -> bool:
+        """Say whether the file of its weights is there, and is one."""
+        try:
+            return self._dim > 0
+        except EncoderError:
+            return False
+
+    def missing(self) -> str | None:
+        """None if it can be used on this machine, else one sentence."""
+        return refusal(self.run)
+
+    def recipe(self) -> Recipe:
+        """Everything that changes the numbers, the digest of the weights included.
+
+        Raises
+        ------
+        EncoderError
+            With the sentence of `missing`.
+        """
+        inputs = made_by(self.run)
+        return {
+            "name": self.name,
+            "run": self.run.id,
+            "fold": self.fold,
+            "weights": _digest(*_file(self.run, self.fold)),
+            "inputs": [f"{one.name} {key(embeddings.full_recipe(one))}" for one in inputs.values()],
+            "sampling_rate": self.sampling_rate,
+            "dim": self._dim,
+            "layers": ["hidden"],
+            "version": 1,
+        }
+
+    def encode(self, signals: Sequence[Signal], *, device: str = "auto") -> NDArray[np.float32]:
+        """Inner layer for each clip, (n_clips, 1, dim); ``device`` is that of the network's own input, if any.
+
+        Raises
+        ------
+        ClipError
+            If the network's input cannot be made of a clip.
+        EncoderError
+            With the sentence of `missing`.
+        """
+        if not signals:
+            return np.empty((0, 1, self._dim), np.float32)
+        return self.network().hidden(self.inputs(signals, device=device), device=DEVICE)[:, None]
+
+    def inputs(self, signals: Sequence[Signal], *, device: str = "auto") -> Inputs:
+        """Return what the network is given of clips at 16 kHz.
+
+        Raises
+        ------
+        ClipError
+            If it cannot be made of a clip.
+        EncoderError
+            With the sentence of `missing`.
+        """
+        made = made_by(self.run)
+        return inputs(self.run, {kind: one.encode(signals, device=device) for kind, one in made.items()})
+
+    def taught(self) -> frozenset[str]:
+        """Return the digests of the clips that it has learnt from, or the network whose inner layer it is given."""
+        names = [recipe["name"] for recipe in self.run.recipe["inputs"].values()]
+        below = [find(name, cache=_cache(self.run)) for name in names if name.startswith(PREFIX)]
+        return self.run.taught(self.fold).union(*(one.taught() for one in below if isinstance(one, Trained)))
+
+    def network(self) -> "Network":
+        """Return the network.
+
+        Raises
+        ------
+        EncoderError
+            If its weights are missing or damaged.
+        """
+        try:
+            return cast("Network", fitted(self.run, self.fold))
+        except RunError as error:
+            raise EncoderError(str(error)) from error
+
+    @property
+    def _dim(self) -> int:
+        return _width(*_file(self.run, self.fold))
+
+
+def find(name: str, *, cache: Cache) -> Encoder:
+    """Find the encoder of a name: ``run:<id>``, ``run:<id>.<fold>``, or one that `ser_core.encoders.encoder` finds.
+
+    Raises
+    ------
+    EncoderError
+        If there is none, or the run is of no network.
+    """
+    if not name.startswith(PREFIX):
+        return encoders.encoder(name)
+    id_, _, fold = name.removeprefix(PREFIX).partition(".")
+    try:
+        run = runs.get(cache, id_)
+    except RunError as error:
+        raise EncoderError(str(error)) from error
+    if not is_network(run):
+        raise EncoderError(f"run {run.id} is a {CARDS[run.model].title.lower()}: only networks have an inner layer")
+    found = Trained(run, int(fold) if fold.isdecimal() else 1)
+    if found.name != name or found.fold not in range(1, run.n_folds + 1):
+        raise EncoderError(
+            f"no encoder is called {name!r}, expected {PREFIX}{run.id} or, of its {run.n_folds} folds, "
+            f"{PREFIX}{run.id}.<fold>"
+        )
+    return found
+
+
+def available(cache: Cache) -> list[Trained]:
+    """Return the inner layers of all networks that are trained to the end and can encode a clip by itself."""
+    found = [Trained(run) for run in runs.ls(cache) if run.finished and is_network(run) and run.normalise == "global"]
+    return [one for one in found if one.sound()]
+
+
+def n_taught(recipe: Mapping[str, Any], digests: Sequence[str], *, cache: Cache) -> int | None:
+    """Return how many of these clips the network behind embeddings has learnt from; 0 for encoders of other kinds.
+
+    None where that is not known: its run is no longer here.
+    """
+    if not str(recipe["name"]).startswith(PREFIX):
+        return 0
+    try:
+        encoder = find(recipe["name"], cache=cache)
+        known = encoder.taught() if isinstance(encoder, Trained) else frozenset()
+    except (EncoderError, RunError):
+        return None
+    return sum(sha in known for sha in digests)
+
+
+def refusal(run: Run) -> str | None:
+    """Say why a run cannot be asked about a clip by itself; None where it can."""
+    try:
+        made_by(run)
+    except EncoderError as error:
+        return str(error)
+    return None
+
+
+def made_by(run: Run) -> dict[str, Encoder]:
+    """Return the encoders that make a model's ``vectors`` and ``pictures`` (`Inputs`) of a clip.
+
+    Raises
+    ------
+    EncoderError
+        If the model knows a clip only beside others of its speaker, or an encoder is not here, or would give other
+        numbers than in training.
+    """
+    if run.normalise == "speaker":
+        raise EncoderError(
+            "clips were standardised by their own speaker in training, so a clip by itself cannot be given to it: "
+            "train with --normalise global for that"
+        )
+    out = {}
+    for recipe in run.recipe["inputs"].values():
+        encoder = find(recipe["name"], cache=_cache(run))
+        if why := differences(recipe, embeddings.full_recipe(encoder)):
+            raise EncoderError(
+                f"{encoder.name} would give other numbers now than it gave in training ({why}): train again"
+            )
+        out["pictures" if "shape" in recipe else "vectors"] = encoder
+    return out
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return in words in which parts two recipes differ; nothing where they are the same."""
+    parts = [part for part in sorted({*then, *now}) if then.get(part) != now.get(part)]
+    return "; ".join(f"{part} was {_short(then.get(part))}, is {_short(now.get(part))}" for part in parts)
+
+
+def is_network(run: Run) -> bool:
+    """Say whether a run is of a network, and so has inner layers."""
+    return CARDS[run.model].training is not None
+
+
+def inputs(run: Run, parts: Mapping[str, NDArray[np.float32]]) -> Inputs:
+    """Return what the encoders of `made_by` made of n clips, (n, n_layers, dim) each, as the model takes it."""
+    vectors, pictures = parts.get("vectors"), parts.get("pictures")
+    if pictures is not None:
+        shape = next(recipe["shape"] for recipe in run.recipe["inputs"].values() if "shape" in recipe)
+        pictures = pictures.reshape(*pictures.shape[:2], *shape)
+    return Inputs(None if vectors is None else vectors[:, run.recipe["layer"]], pictures)
+
+
+def _cache(run: Run) -> Cache:
+    return Cache(run.folder.parents[1])
+
+
+def _file(run: Run, fold: int) -> tuple[Path, int]:
+    """Return the file of a network, and when it was written (ns), under which what is in it is remembered."""
+    if fold not in run.done:
+        raise EncoderError(f"fold {fold} of run {run.id} is not trained yet: `{run.command}` goes on with it")
+    path = run.weights(fold)
+    try:
+        return path, path.stat().st_mtime_ns
+    except OSError as error:
+        raise EncoderError(f"{path.name} of run {run.id} is missing: `{run.command}` trains it again") from error
+
+
+def fitted(run: Run, fold: int = 1) -> "Forest | Svm | Network":
+    """Return the model of a fold; those used last are remembered, and are not to be changed.
+
+    Raises
+    ------
+    EncoderError
+        If the fold is not done, or its file is missing.
+    RunError
+        If the file is damaged.
+    """
+    return _fitted(run.folder, fold, _file(run, fold)[1])
+
+
+@lru_cache(maxsize=8)
+def _fitted(folder: Path, fold: int, written: int) -> "Forest | Svm | Network":
+    return runs.get(Cache(folder.parents[1]), folder.name).fitted(fold)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, written: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _width(path: Path, written: int) -> int:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            return file.get_slice(OUT).get_shape()[1]
+    except (OSError, SafetensorError) as error:
+        raise EncoderError(f"{path.name} of run {path.parent.name} is damaged: train it again") from error
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

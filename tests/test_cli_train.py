@@ -1,0 +1,124 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ser_core import catalogue, jobs, runs
+from ser_core.cache import Cache
+from ser_core.catalogue import Located
+
+
+def ser(cache: Cache, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ser_core.cli", *map(str, arguments), "--cache", str(cache.root)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def answer(cache: Cache, *arguments: object) -> dict[str, Any]:
+    done = ser(cache, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_train_look_compare_remove(cache: Cache, mine: Located) -> None:
+    assert answer(cache, "runs", "ls") == {"runs": []}
+    made = answer(cache, "train", "svm", mine.name, "--encoder", "logmel")
+    assert made["uar_95"][0] <= made["uar"] <= made["uar_95"][1]
+    assert made["uar"] > 0.9  # three pitches are easy
+    assert (made["n_folds"], made["n_done"], made["speaker_independent"], made["contaminated"]) == (4, 4, True, None)
+    assert sum(map(sum, made["confusion"])) == sum(one["n"] for one in made["report"]) == made["n_clips"] == 48
+    assert {"wa", "macro_f1", "auc", "auc_95", "brier", "calibration_error", "seconds"} <= made.keys()
+    other = answer(cache, "train", "svm", mine.name, "--encoder", "logmel", "--kernel", "linear", "--c", "0.1")
+    assert [one["id"] for one in answer(cache, "runs", "ls")["runs"]][::-1] in (
+        [made["id"], other["id"]],
+        [other["id"], made["id"]],  # begun in the same second
+    )
+    assert answer(cache, "runs", "show", made["id"][:6]) == made
+    both = answer(cache, "runs", "compare", made["id"], other["id"])
+    assert both["n_clips"] == 48
+    assert both["uar_difference"] == pytest.approx(made["uar"] - other["uar"])
+    assert both["only_a_right"] - both["only_b_right"] == round(48 * (made["wa"] - other["wa"]))
+    assert {one["kind"] for one in answer(cache, "cache", "ls")["entries"]} == {"embeddings", "runs"}
+    assert answer(cache, "runs", "rm", other["id"]) == {"removed": other["id"]}
+    assert len(runs.ls(cache)) == 1
+
+
+def test_people_get_words_and_tables(cache: Cache, mine: Located) -> None:
+    said = ser(cache, "train", "svm", mine.name, "--encoder", "logmel", "--split", "random")
+    assert said.returncode == 0, said.stderr
+    assert "svm (logmel) · mine · clips at random" in said.stdout
+    assert "speakers are shared; intervals resample speakers" in said.stdout
+    assert "true \\ said" in said.stdout
+    (run,) = runs.ls(cache)
+    listed = ser(cache, "runs", "ls").stdout
+    assert run.id in listed
+    assert "1/1" in listed
+    compared = ser(cache, "runs", "compare", run.id, run.id[:5]).stdout
+    assert "UAR differs by +0.0 points" in compared
+    assert ser(cache, "runs", "rm", run.id).stdout == f"removed {run.id}: {run.title}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("train", "cnn9", "mine"), "no model is called 'cnn9'"),
+        (("train", "forest", "mine", "--augment"), "forest cannot be augmented"),
+        (("train", "svm", "nobody"), "no corpus named 'nobody'"),
+        (("train", "svm", "mine", "--encoder", "nothing"), "no encoder is called 'nothing'"),
+        (("runs", "show", "abcdef"), "no run is called 'abcdef'; `ser runs ls` lists them"),
+    ],
+)
+def test_errors_are_one_sentence(cache: Cache, mine: Located, arguments: tuple[str, ...], sentence: str) -> None:
+    assert mine.name == "mine"
+    done = ser(cache, *arguments, "--json")
+    assert done.returncode == 1
+    assert sentence in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr
+
+
+def test_listing_runs_loads_nothing_heavy(cache: Cache) -> None:
+    code = f"""
+import sys
+from ser_core import cli
+sys.argv = ["ser", "runs", "ls", "--json", "--cache", {str(cache.root)!r}]
+try:
+    cli.main()
+except SystemExit as done:
+    sys.exit(str({{"torch", "sklearn", "librosa"}} & sys.modules.keys()) if done.code == 0 else "failed")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "set()"
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(cache: Cache, mine: Located) -> None:
+    words = ["train", "mlp", mine.name, "--encoder", "logmel", "--epochs", "400", "--device", "cpu"]
+    arguments = [sys.executable, "-m", "ser_core.cli", *words, "--cache", str(cache.root)]
+    going = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"})
+    for _ in range(1200):
+        time.sleep(0.05)
+        if any(cache.root.glob("runs/*/history-1.csv")):
+            break
+    (job,) = [one for one in jobs.ls(cache) if one.active]
+    assert job.title == "mlp (logmel, 400 epochs) · mine · unseen speakers"
+    assert job.arguments == words[:-2]
+    going.send_signal(signal.SIGINT)
+    _, said = going.communicate(timeout=60)
+    assert going.returncode == 130
+    assert "Stopped. What was finished is kept." in said
+    assert "validation" in said
+    (run,) = runs.ls(cache)
+    assert not run.finished
+    assert ser(cache, "runs", "show", run.id).returncode in {0, 1}  # 1: not even one fold was done
+    catalogue.remove(cache, mine.name)
+    assert ser(cache, *words).returncode == 1  # it needs the clips again
+    assert isinstance(run.folder, Path)
