@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import export, runs_data
+from dashboard import export, runs_data, widgets
 from dashboard.words import interval
 from ser_core import scores
 from ser_core.plots import curves
@@ -97,11 +97,11 @@ def _history(run: Run) -> None:
         told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen(run).items())
         st.caption("Not a network: it has no epochs." + (f" Chosen inside the training part: {told}." if told else ""))
         return
-    fold = None
+    folds = [0, *sorted(run.history["fold"].unique().tolist())]
+    fold = 0
     if run.n_folds > 1:
-        folds = [None, *sorted(run.history["fold"].unique().tolist())]
-        fold = st.selectbox("Fold", folds, format_func=lambda one: EVERY if one is None else f"fold {one}", key="_fold")
-    chart("history", curves.history(run.history, fold=fold), run, alt="Loss and accuracy of each epoch")
+        fold = widgets.select("fold", "Fold", folds, default=0, show=lambda one: f"fold {one}" if one else EVERY)
+    chart("history", curves.history(run.history, fold=fold or None), run, alt="Loss and accuracy of each epoch")
     st.caption(
         "Training and validation; the ring is the epoch that was kept, the best validation UAR. The test has no say."
     )

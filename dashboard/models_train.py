@@ -152,7 +152,7 @@ def _start(plan: Plan, clips: pd.DataFrame, runs: list[Run]) -> None:
     arguments = experiments.arguments(plan)
     n_folds, seconds, told = _about(plan, clips, runs)
     models = "one model" if n_folds == 1 else f"{n_folds} models, one a fold"
-    st.markdown(f"{models.capitalize()}; about {duration(seconds)} {told}. Inputs that are missing are computed first.")
+    st.markdown(f"{models.capitalize()}; about {duration(seconds)} {told}. {_first(plan)}")
     job = data.job(arguments)
     done = next((run for run in runs if run.facts.get("arguments") == arguments), None)
     if done is not None:
@@ -167,6 +167,16 @@ def _start(plan: Plan, clips: pd.DataFrame, runs: list[Run]) -> None:
     if job and job.state in {"failed", "stopped"}:
         say = st.error if job.state == "failed" else st.info
         say(widgets.plain(progress.last_word(job)))
+
+
+def _first(plan: Plan) -> str:
+    """Say what has to be computed before training."""
+    card = CARDS[plan.model]
+    if card.vectors is None:
+        return "Pictures of the clips that are missing are computed first."
+    name = plan.encoder or card.vectors
+    n_left, about = data.forecast(plan.corpus, name)
+    return f"Before that {widgets.plain(name)} is computed: {about}" if n_left else "Its features are there already."
 
 
 def _begin(arguments: list[str], title: str, plan: Plan) -> None:

@@ -68,6 +68,7 @@ def _saliency(run: Run, found: Embeddings, row: int, target: int) -> None:
     export.picture(SALIENCY, name="saliency")
 
 
+@st.fragment
 def importance(run: Run) -> None:
     """Offer to tell which groups of values the model needs."""
     if CARDS[run.model].vectors is None:
@@ -81,7 +82,7 @@ def importance(run: Run) -> None:
             "Groups of values are shuffled among the test clips, one group after another: the model does worse by what "
             "it had from that group alone."
         )
-        if not st.button("Find out (seconds; for a forest a minute or so)"):
+        if not st.button("Find out (seconds for a support vector machine, else a minute or so)"):
             return
     try:
         table = runs_data.importance(run)

@@ -166,7 +166,7 @@ def _prepare(plan: Plan, parts: Sequence[Embeddings], *, located: Located, cache
         "inputs": {"pictures" if "shape" in part.recipe else "vectors": part.recipe for part in parts},
     }
     taught = {part.recipe["name"]: _n_taught(part.recipe["name"], digests, cache=cache) for part in parts}
-    facts = {"arguments": arguments(settled), "taught": {name: n for name, n in taught.items() if n}}
+    facts = {"arguments": arguments(plan), "taught": {name: n for name, n in taught.items() if n}}
     return _Work(plan, training, inputs, labelled, clips, classes, folds, recipe, facts)
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ser_core import experiments
 from ser_core.cache import Cache
 from ser_core.encoders import ENCODERS
@@ -29,11 +31,9 @@ PLANS = {
 @contextmanager
 def known() -> Iterator[None]:
     """Have the toy encoder of the small cache among those that come with the library."""
-    ENCODERS["bands"] = Bands()
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ENCODERS, "bands", Bands())
         yield
-    finally:
-        del ENCODERS["bands"]
 
 
 def make(folder: Path, *names: str) -> tuple[Cache, dict[str, Run]]:

@@ -1,6 +1,6 @@
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from ser_core import catalogue, embeddings, experiments, run_files, runs, scores, trained
 from ser_core.cache import Cache
@@ -20,6 +21,15 @@ from ser_core.runs import Run, RunError
 from ser_core.splits import SplitError
 
 MLP = Plan("mlp", "mine", encoder="moments", epochs=3)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small are slower with several."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid
 
 from ser_core.models import forest
 from ser_core.models.forest import Forest
-from ser_core.models.inputs import InputError, Inputs
+from ser_core.models.inputs import InputError, Inputs, Scale, Scaling
 from ser_core.models.svm import ModelError
 from ser_core.splits import Fold, inner
 
@@ -118,6 +118,30 @@ def test_probabilities_of_many_clips(tiny):
     assert found.counts.max() > 255
     np.testing.assert_allclose(found.probabilities(inputs), plain.predict_proba(x), rtol=0, atol=1e-12)
     assert found.probabilities(inputs.take(np.arange(0))).shape == (0, 2)
+
+
+def test_a_value_on_the_border_goes_where_scikit_learn_lets_it_go(tiny):
+    random = np.random.default_rng(6)
+    x, y = random.integers(5, size=(60, 3)).astype(np.float32), random.integers(3, size=60)
+    point = forest.points()[-1]
+    plain = RandomForestClassifier(**point, random_state=3).fit(x, y)
+    as_is = Scaling(Scale(np.zeros(3), np.ones(3), np.inf), None)
+    found = forest._packed(plain, as_is, NAMES[:3], point)
+    halves = (random.integers(10, size=(400, 3)) / 2).astype(np.float32)  # borders lie half way between whole numbers
+    assert np.isin(found.threshold[found.left != np.arange(len(found.left))], halves).mean() > 0.5
+    np.testing.assert_allclose(
+        found.probabilities(Inputs(halves, None)), plain.predict_proba(halves), rtol=0, atol=1e-12
+    )
+
+
+def test_inner_parts_know_who_speaks(tiny, monkeypatch):
+    seen, plain = [], forest.inner
+    monkeypatch.setattr(forest, "inner", lambda y, groups: seen.append(groups) or plain(y, groups))
+    inputs, y, groups, fold = clips()
+    learn(inputs, y, fold, groups=groups)
+    learn(inputs, y, fold)
+    assert seen[0].tolist() == groups[fold.train].tolist()
+    assert seen[1] is None
 
 
 def test_a_class_that_was_not_taught_is_never_named(tiny):

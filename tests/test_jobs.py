@@ -60,8 +60,9 @@ def test_a_job_tells_how_far_it_is_and_how_it_ended(cache: Cache) -> None:
     assert state(cache) is None
     with jobs.running(cache, WORK, title="mine", waiting=never) as run:
         run.report(3, 10, failed=1, rate=2.0, seconds_left=3.5)
-        run.report(10, 10, failed=1, rate=2.0, seconds_left=0.0)
+        run.report(10, 10, failed=1, rate=2.0, seconds_left=0.0, message="epoch 10: loss 1.2")
         (now,) = jobs.ls(cache)
+        assert now.message == "epoch 10: loss 1.2"
         assert (now.state, now.done, now.total, now.failed, now.pid) == ("running", 10, 10, 1, os.getpid())
         assert now.active
     assert state(cache) == "done"

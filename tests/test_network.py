@@ -1,5 +1,6 @@
 """A network apart from its training: what it says of clips, and how it is kept."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,15 @@ from ser_core.models.network import Network, NetworkError, build, n_parameters, 
 CLASSES = ("anger", "joy", "calm")
 SHAPES = {"cnn_mlp": (8, 6), "cnn_transformer": (40, 64), "cnn5": (32, 32)}
 NAMES = [name for name, card in CARDS.items() if card.training]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks of this size are slower on two."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def inputs_of(name: str, n: int = 7, *, copies: int = 2) -> Inputs:

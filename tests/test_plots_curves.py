@@ -23,6 +23,8 @@ def epochs(n_folds: int = 2, n: int = 3) -> pd.DataFrame:
             "validation_loss": [2.0, 1.2, 1.5][:n],
             "validation_accuracy": [0.2, 0.45, 0.5][:n],
             "validation_uar": [0.2, 0.45, 0.45][:n],
+            "learning_rate": 1e-3,
+            "seconds": 2.0,
         }
     )
     return pd.concat([one.assign(fold=number) for number in range(1, n_folds + 1)], ignore_index=True)
@@ -110,13 +112,3 @@ def test_a_training_that_has_just_begun_can_be_seen():
     assert figure.layout.xaxis.dtick == figure.layout.xaxis2.dtick == 1  # no half epochs
     assert all(trace.mode == "lines+markers" for trace in figure.data[:4])
     assert plot.history(epochs(1).assign(epoch=20), fold=None).layout.xaxis.dtick is None
-
-
-@pytest.mark.parametrize(
-    ("uars", "losses", "best"), [([0.1, 0.3, 0.2], [1, 9, 1], 2), ([0.3, 0.3], [2, 1], 2), ([0.3, 0.3], [1, 1], 1)]
-)
-def test_the_kept_epoch_has_the_best_uar_then_the_lowest_loss_then_is_the_first(uars, losses, best):
-    table = pd.DataFrame(
-        {"fold": 1, "epoch": range(1, len(uars) + 1), "validation_uar": uars, "validation_loss": losses}
-    )
-    assert plot.kept(table)["epoch"].tolist() == [best]

@@ -23,7 +23,7 @@ class Linear(nn.Module):
 
     def __init__(self, n_values: int, dim: int = 0) -> None:
         super().__init__()
-        self.picture, self.vector = nn.Linear(n_values, 3), nn.Linear(dim, 3)
+        self.picture, self.vector = nn.Linear(n_values, 3), nn.Linear(max(dim, 1), 3)
 
     def forward(self, pictures: Tensor, *vectors: Tensor) -> Tensor:
         score = self.picture(pictures.flatten(1))

@@ -61,19 +61,18 @@ def test_at_random_the_seed_decides() -> None:
 
 @pytest.mark.parametrize("shares", [(0.0, 0.3), (0.15, 0.15), (0.1, 0.1), (0.4, 0.4), (1 / 3, 1 / 3)])
 def test_at_random_rare_emotions_are_tested_or_refused(shares: tuple[float, float]) -> None:
-    random, refused = np.random.default_rng(0), 0
-    for _ in range(60):
-        sizes = random.integers(1, 40, size=3)
-        table = pd.DataFrame({"speaker": "s", "emotion": np.repeat(EMOTIONS, sizes)})
+    refused = []
+    for size in range(1, 41):
+        table = pd.DataFrame({"speaker": "s", "emotion": np.repeat(EMOTIONS, [size, 30, 31])})
         try:
             (fold,) = splits.folds(table, "random", seed=0, shares=shares)
         except SplitError:
-            refused += 1
-            assert sizes.min() < 11
+            refused.append(size)
         else:
             for part in (fold.train, fold.test):
                 assert set(table["emotion"].iloc[part]) == set(EMOTIONS)
-    assert 0 < refused < 60
+    smallest = min(share for share in (*shares, 1 - sum(shares)) if share)
+    assert refused == list(range(1, max(round(1 / smallest + 0.49), 6 if shares[0] else 4)))
 
 
 def test_what_cannot_be_split_at_random() -> None:

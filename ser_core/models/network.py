@@ -52,6 +52,12 @@ def build(card: Card, *, dim: int | None, shape: tuple[int, int] | None, n_class
     return Mlp(dim, n_classes) if shape is None else CnnMlp(dim, shape, n_classes)
 
 
+def sizes(inputs: Inputs) -> tuple[int | None, tuple[int, int] | None]:
+    """Return ``dim`` and ``shape``, as `build` takes them, of the inputs that there are."""
+    dim = None if inputs.vectors is None else inputs.vectors.shape[1]
+    return dim, None if inputs.pictures is None else (inputs.pictures.shape[2], inputs.pictures.shape[3])
+
+
 def n_parameters(module: nn.Module) -> int:
     """Return the number of weights that are learnt."""
     return sum(one.numel() for one in module.parameters())
@@ -133,8 +139,7 @@ class Network:
         return torch.cat(list(self._called("embed", inputs, device))).numpy()
 
     def _called(self, method: str, inputs: Inputs, device: str) -> Iterator[Tensor]:
-        dim = None if inputs.vectors is None else inputs.vectors.shape[1]
-        shape = None if inputs.pictures is None else inputs.pictures.shape[2:]
+        dim, shape = sizes(inputs)
         if (dim, shape) != (self.dim, self.shape):
             raise NetworkError(
                 f"this {self.card_name} was trained on vectors of {self.dim} values and pictures of {self.shape}; "
@@ -166,13 +171,13 @@ class Network:
         """
         try:
             dim, rows, columns = map(int, arrays["sizes"])
-            size = {"dim": dim or None, "shape": (rows, columns) if rows else None}
-            module = build(CARDS[card_name], n_classes=len(classes), **size)
+            found = {"dim": dim or None, "shape": (rows, columns) if rows else None}
+            module = build(CARDS[card_name], n_classes=len(classes), **found)
             module.load_state_dict({name: torch.tensor(one) for name, one in _part(arrays, "module.")})
             scaling = Scaling.of(dict(_part(arrays, "scaling.")))
         except (KeyError, RuntimeError, ValueError) as error:
             raise NetworkError(f"these are not the weights of a {card_name} of {len(classes)} classes") from error
-        return cls(card_name, settle(module, "cpu").eval(), scaling, classes, **size)
+        return cls(card_name, settle(module, "cpu").eval(), scaling, classes, **found)
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:

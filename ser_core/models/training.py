@@ -27,7 +27,7 @@ from ser_core.models.cards import Card, Training
 from ser_core.models.cnn import Cnn
 from ser_core.models.epochs import Epoch, chosen, stalled
 from ser_core.models.inputs import Inputs, learn
-from ser_core.models.network import CLIPS_AT_ONCE, Network, build, place, settle, tensors
+from ser_core.models.network import CLIPS_AT_ONCE, Network, build, place, settle, sizes, tensors
 from ser_core.models.unfinished import Copy, State
 from ser_core.splits import Fold
 
@@ -130,18 +130,18 @@ def fit(
         numbers = torch.from_numpy(y[rows]).repeat_interleave(len(parts[0]) // len(rows))
         return _Examples(tuple(part.to(device) for part in parts), numbers.to(device))
 
-    dim = None if inputs.vectors is None else inputs.vectors.shape[1]
-    shape = None if inputs.pictures is None else (inputs.pictures.shape[2], inputs.pictures.shape[3])
+    dim, shape = sizes(inputs)
     how = _How(card.name, training, classes, seed, augment, pretrain, device, precision)
     copy = Copy(resume, _key(how, fold, y, scaling.arrays()))
     with _repeatable(device):
         torch.manual_seed(_seed(seed, 0))
         module = build(card, dim=dim, shape=shape, n_classes=len(classes))
         state = State(settle(module, device), _adam(module, training))
+        taught, measured = examples(fold.train, None), examples(fold.validation, 1)
         copy.read(state)
         if pretrain == "greedy" and isinstance(module, Cnn) and not state.history:
-            sizes = {"batch_size": training.batch_size, "autocast": how.autocast}
-            greedy.pretrain(module, taught.parts[0], **sizes, progress=pretraining)
+            size = training.batch_size
+            greedy.pretrain(module, taught.parts[0], batch_size=size, autocast=how.autocast, progress=pretraining)
         _train(state, taught, measured, how=how, copy=copy, progress=progress)
     module.load_state_dict(state.best)
     copy.remove()

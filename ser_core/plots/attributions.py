@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from ser_core.plots import rows
 from ser_core.plots.clip import RANGE_DB
@@ -16,8 +15,6 @@ from ser_core.spectrogram import Spectrogram
 
 HEIGHT: Final = 270
 """In pixels, as the picture of a clip has."""
-UNDER: Final = 190
-"""More, for coefficients under the spectrogram."""
 GREYS: Final = ((0.0, "#17191d"), (1.0, "#c9cdd4"))
 FOR: Final = "255,146,20"
 AGAINST: Final = "50,160,255"
@@ -35,8 +32,8 @@ def importance(table: pd.DataFrame) -> go.Figure:
     order = table.sort_values("drop", ascending=False, kind="stable")
     words = [shown(text) for text in order["words"]]
     says = [
-        f"<b>{word}</b>, {n:,} {'value' if n == 1 else 'values'}<br>without it the UAR is {100 * drop:.1f} points "
-        f"lower ({100 * low:.1f} to {100 * high:.1f})"
+        f"<b>{word}</b>, {n:,} {'value' if n == 1 else 'values'}<br>UAR without it: {-100 * drop:+.1f} points "
+        f"({-100 * high:+.1f} to {-100 * low:+.1f})"
         for word, n, drop, low, high in zip(
             words, order["n_values"], order["drop"], order["low"], order["high"], strict=True
         )
@@ -57,39 +54,29 @@ def saliency(
     values: NDArray[np.floating],
     *,
     seconds: NDArray[np.floating],
-    hertz: NDArray[np.floating] | None,
+    hertz: NDArray[np.floating],
 ) -> go.Figure:
     """Draw what in a clip speaks for an emotion (orange) and against it (blue), over its spectrogram in grey.
 
     Parameters
     ----------
     values
-        How much each place of the network's picture adds to the emotion's score, shape (n_rows, n_columns).
+        How much each place of the network's picture adds to the emotion's score, shape (n_bands, n_columns).
     seconds
-        Where in the clip the middle of each column lies, shape (n_columns,).
+        Where in the clip the middle of each column lies, shape (n_columns,); beyond its end nothing is drawn.
     hertz
-        Centre of each row, ascending, shape (n_rows,). None: rows are cepstral coefficients, which lie at no frequency;
-        they are drawn under the spectrogram, the first at the bottom.
+        Centre of each band, ascending, shape (n_bands,). They need not be those of the spectrogram.
     """
-    n = 1 if hertz is not None else 2
-    out = make_subplots(rows=n, cols=1, shared_xaxes=True, vertical_spacing=0.06)
-    out.add_trace(_grey(spectrogram), 1, 1)
-    reach = float(np.percentile(np.abs(values), HIGHEST)) or 1.0
-    places = np.arange(len(values), dtype=np.float64) if hertz is None else _bands(hertz, spectrogram.hertz)
-    out.add_trace(_evidence(values / reach, seconds, places), n, 1)
-    out.update_layout(rows.bare() | {"height": HEIGHT + UNDER * (n - 1), "margin": {"l": 0, "r": 0, "t": 26, "b": 0}})
-    ends = [0.0, float(spectrogram.seconds[-1] + spectrogram.seconds[0])]  # the first frame begins at 0
-    out.update_xaxes(showgrid=False, zeroline=False, fixedrange=True, range=ends)
-    out.update_xaxes(title={"text": "time (s)", "standoff": 4}, row=n, col=1)
-    out.update_yaxes(showgrid=False, zeroline=False, fixedrange=True)
-    ticks = [value for value in TICKS if spectrogram.hertz[0] < value < spectrogram.hertz[-1]]
+    strongest = float(np.percentile(np.abs(values), HIGHEST)) or 1.0
+    centres = spectrogram.hertz
+    out = go.Figure([_grey(spectrogram), _evidence(values / strongest, seconds, _bands(hertz, centres))])
+    out.update_layout(rows.bare() | {"height": HEIGHT, "margin": {"l": 0, "r": 0, "t": 26, "b": 0}})
+    end = float(spectrogram.seconds[-1] + spectrogram.seconds[0])  # the first frame begins at 0
+    still: dict[str, Any] = {"showgrid": False, "zeroline": False, "fixedrange": True}
+    out.update_xaxes(title={"text": "time (s)", "standoff": 4}, range=[0.0, end], **still)
+    ticks = [value for value in TICKS if centres[0] < value < centres[-1]]
     names = [f"{value / 1000:g} kHz" if value >= 1000 else f"{value} Hz" for value in ticks]
-    bands = len(spectrogram.hertz)
-    out.update_yaxes(tickvals=_bands(ticks, spectrogram.hertz), ticktext=names, range=[-0.5, bands - 0.5], row=1, col=1)
-    if n == 2:
-        out.update_yaxes(title={"text": "coefficient", "standoff": 4}, row=2, col=1)
-        back = {"x0": 0, "x1": 1, "y0": 0, "y1": 1, "xref": "x2 domain", "yref": "y2 domain"}
-        out.add_shape(back, type="rect", layer="below", line_width=0, fillcolor=GREYS[0][1])
+    out.update_yaxes(tickvals=_bands(ticks, centres), ticktext=names, range=[-0.5, len(centres) - 0.5], **still)
     return out.add_annotation(_words())
 
 

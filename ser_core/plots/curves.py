@@ -1,6 +1,7 @@
 """Curves of trained models: what each threshold finds, how sure is right how often, and how a training went."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 import pandas as pd
@@ -8,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ser_core import emotions
+from ser_core.models.epochs import Epoch, chosen
 from ser_core.plots import rows
 from ser_core.plots.colours import GREY, oklch, shown
 from ser_core.plots.distances import FRAME
@@ -82,12 +84,12 @@ def history(epochs: pd.DataFrame, *, fold: int | None) -> go.Figure:
     Parameters
     ----------
     epochs
-        ``fold`` and the fields of `ser_core.models.training.Epoch`, one epoch or more; those to come may be missing.
+        ``fold`` and the fields of `ser_core.models.epochs.Epoch`, one epoch or more; those to come may be missing.
     fold
         The fold that stands out; None: all are alike.
     """
     out = make_subplots(rows=1, cols=2, horizontal_spacing=0.14)
-    best = kept(epochs)
+    best = _kept(epochs)
     for number, lines in epochs.groupby("fold"):
         for part in INKS:
             look = {"opacity": 1 if fold in (None, number) else FADED, "showlegend": False, "name": part}
@@ -112,19 +114,13 @@ def history(epochs: pd.DataFrame, *, fold: int | None) -> go.Figure:
     return out.update_layout(margin_t=34).update_yaxes(title=_title("accuracy"), ticksuffix=" %", col=2)
 
 
-def kept(epochs: pd.DataFrame) -> pd.DataFrame:
-    """Return the row of each fold's epoch with the best validation UAR; of equal ones the lowest loss, then the first.
-
-    Examples
-    --------
-    >>> rows = {"fold": [1, 1, 1], "epoch": [1, 2, 3], "validation_uar": [0.4, 0.5, 0.5], "validation_loss": [2, 3, 1]}
-    >>> kept(pd.DataFrame(rows))["epoch"].tolist()
-    [3]
-    """
-    order = epochs.sort_values(
-        ["fold", "validation_uar", "validation_loss"], ascending=[True, False, True], kind="stable"
-    )
-    return order.drop_duplicates("fold")
+def _kept(epochs: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the epochs whose weights are kept, one for each fold."""
+    names = [field.name for field in fields(Epoch)]
+    best = {}
+    for fold, lines in epochs.groupby("fold"):
+        best[fold] = chosen([Epoch(*line) for line in lines[names].itertuples(index=False)]).epoch
+    return epochs[epochs["epoch"] == epochs["fold"].map(best)]
 
 
 def _rings(out: go.Figure, best: pd.DataFrame) -> None:
