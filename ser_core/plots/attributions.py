@@ -73,7 +73,7 @@ def saliency(
     out.update_layout(rows.bare() | {"height": HEIGHT, "margin": {"l": 0, "r": 0, "t": 26, "b": 0}})
     end = float(spectrogram.seconds[-1] + spectrogram.seconds[0])  # the first frame begins at 0
     still: dict[str, Any] = {"showgrid": False, "zeroline": False, "fixedrange": True}
-    out.update_xaxes(title={"text": "time (s)", "standoff": 4}, range=[0.0, end], **still)
+    out.update_xaxes(title={"text": "time (s)", "standoff": 10}, range=[0.0, end], **still)
     ticks = [value for value in TICKS if centres[0] < value < centres[-1]]
     names = [f"{value / 1000:g} kHz" if value >= 1000 else f"{value} Hz" for value in ticks]
     out.update_yaxes(tickvals=_bands(ticks, centres), ticktext=names, range=[-0.5, len(centres) - 0.5], **still)
