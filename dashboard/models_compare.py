@@ -52,23 +52,16 @@ def _verdict(found: Comparison) -> None:
     n, test = len(found.a.truth), found.mcnemar
     low, high = (100 * end for end in found.interval)
     better = "A" if found.difference > 0 else "B"
-    if low <= 0 <= high:
-        said = f"**No clear difference**: the UAR of A is {_points(found.difference)} that of B"
-    else:
-        said = f"**{better} is better**: the UAR of A is {_points(found.difference)} that of B"
+    said = "**No clear difference**" if low <= 0 <= high else f"**{better} is better**"
     ends = interval((low, high), digits=1, say="95 %: ")
     st.markdown(
-        f"{said}{ends}, on the {n:,} clips that both tested. A alone is right on {test.only_a:,} clips, B alone on "
-        f"{test.only_b:,}: {_chance(test.p)}."
+        f"{said}: UAR of A less that of B {number(100 * found.difference, digits=1)} points{ends}, on the {n:,} clips "
+        f"that both tested. A alone is right on {test.only_a:,} clips, B alone on {test.only_b:,}: {_chance(test.p)}."
     )
     honest = [one.speaker_independent for one in (found.a, found.b)]
     if honest[0] != honest[1]:
         knows = "A" if honest[1] else "B"
-        st.warning(f"{knows} had heard these speakers in training, the other had not: part of the difference is that.")
-
-
-def _points(difference: float) -> str:
-    return f"{100 * abs(difference):.1f} points {'above' if difference >= 0 else 'below'}"
+        st.warning(f"{knows} had heard these speakers in training, the other had not: that favours {knows}.")
 
 
 def _chance(p: float) -> str:

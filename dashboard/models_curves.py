@@ -14,6 +14,8 @@ from ser_core.plots import models as plot
 from ser_core.runs import Run
 
 CONFIG: Final = {"displayModeBar": False}
+SQUARE: Final = 370
+"""Height of curves that stand side by side: their axes are of one scale, so more would stay empty."""
 EVERY: Final = "all alike"
 
 
@@ -36,10 +38,11 @@ def show(run: Run) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Told from all others (ROC)**")
-        chart("roc", curves.roc(runs_data.curves(run, "roc")), run, alt="ROC curves, one emotion against the rest")
+        figure = curves.roc(runs_data.curves(run, "roc")).update_layout(height=SQUARE)
+        chart("roc", figure, run, alt="ROC curves, one emotion against the rest")
     with right:
         st.markdown("**Precision and recall**")
-        figure = curves.precision_recall(runs_data.curves(run, "precision_recall"))
+        figure = curves.precision_recall(runs_data.curves(run, "precision_recall")).update_layout(height=SQUARE)
         chart("precision_recall", figure, run, alt="Precision-recall curves, one emotion against the rest")
     st.markdown("##### How sure it is, and how it learnt")
     left, right = st.columns([1, 1.6], gap="medium")
@@ -83,7 +86,8 @@ def _calibration(run: Run) -> None:
     one = runs_data.scored(run)
     table = scores.reliability(run.probabilities, run.evaluation.truth)
     st.markdown("**Can its probabilities be believed? (calibration)**")
-    chart("reliability", curves.reliability(table), run, alt="How often it was right against how sure it was")
+    figure = curves.reliability(table).update_layout(height=SQUARE)
+    chart("reliability", figure, run, alt="How often it was right against how sure it was")
     always = 1 - 1 / len(run.classes)
     st.caption(
         f"Ten bins of as many clips each. Expected calibration error {100 * one.calibration_error:.1f} %; Brier score "

@@ -82,7 +82,7 @@ def importance(run: Run) -> None:
             "Groups of values are shuffled among the test clips, one group after another: the model does worse by what "
             "it had from that group alone."
         )
-        if not st.button("Find out (seconds for a support vector machine, else a minute or so)"):
+        if not st.button("Find out (a minute or so; it is kept)"):
             return
     try:
         table = runs_data.importance(run)

@@ -234,6 +234,15 @@ def test_the_rate_is_halved_and_training_stops_where_nothing_gets_better(monkeyp
     assert {one.learning_rate for one in constant} == {1e-3}
 
 
+def test_the_rate_of_an_interrupted_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unfinished, "SECONDS", 0.0)
+    monkeypatch.setattr(training, "_measure", lambda *_: (1.0, 0.5, 0.5))
+    how = {"training": replace(FAST, epochs=8, plateau=3), "resume": tmp_path / "epoch.safetensors"}
+    with pytest.raises(KeyboardInterrupt):
+        train("mlp", **how, progress=_stops_after(4))
+    assert [one.learning_rate for one in train("mlp", **how)[1]] == [1e-3] * 5 + [5e-4] * 3
+
+
 def test_the_best_epoch_has_the_best_uar_then_the_lower_loss_then_comes_first() -> None:
     def epoch(number: int, loss: float, uar: float) -> Epoch:
         return Epoch(number, 0.0, 0.0, loss, 0.0, uar, 1e-3, 1.0)
