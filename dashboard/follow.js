@@ -144,7 +144,7 @@ function markOf(one, chart, plot) {
     position: "absolute", left: 0, top: 0, pointerEvents: "none", boxSizing: "border-box",
     ...(ring
       ? { width: "22px", height: "22px", margin: "-11px 0 0 -11px", border: "3px solid", borderRadius: "50%" }
-      : { width: "0", borderLeft: "2px solid", marginLeft: "-1px" }),
+      : { width: "0", borderLeft: "2px solid", marginLeft: "-1px", boxShadow: "0 0 0 1px #fffa" }), // seen on dark too
   });
   home.append(mark);
   return mark;

@@ -63,10 +63,7 @@ def choose() -> Choice | None:
         _teach(NONE_SHARED)
         return None
     found = data.embedded(names, chosen.store)
-    choice = Choice([one for one in located if one.name in names], names, chosen.store, found)
-    if sentence := taught(choice):
-        st.markdown(sentence)
-    return choice
+    return Choice([one for one in located if one.name in names], names, chosen.store, found)
 
 
 def introduce(seen: str, trust: str) -> None:
@@ -74,21 +71,21 @@ def introduce(seen: str, trust: str) -> None:
     st.markdown(f"{seen} {trust}")
 
 
-def taught(choice: Choice) -> str | None:
-    """Return a sentence (Markdown) where the network behind the embeddings has learnt from these clips."""
-    n, of = data.n_taught(data.source(choice.names, choice.store)), len(choice.found.clips)
+def cautions(names: tuple[str, ...], store: VectorStore) -> None:
+    """Say which of these corpora are synthetic, and whether the network behind the embeddings has learnt from them."""
+    synthetic([one for one in data.corpora() if one.name in names])
+    n, of = data.n_taught(data.source(names, store)), len(data.embedded(names, store).clips)
     if n is None:
-        return (
+        st.markdown(
             "The network that made these embeddings is no longer here: it may have been trained on these clips, and "
             "they then look better separated than new clips would."
         )
-    if not n:
-        return None
-    clips = f"{n:,} of these {of:,} clips" if n < of else f"these {of:,} clips"
-    return (
-        f"**The network that made these embeddings was trained on {clips}**: they look better separated than new clips "
-        "would."
-    )
+    elif n:
+        clips = f"{n:,} of these {of:,} clips" if n < of else f"these {of:,} clips"
+        st.markdown(
+            f"**The network that made these embeddings was trained on {clips}**: they look better separated than new "
+            "clips would."
+        )
 
 
 def synthetic(located: Sequence[Located]) -> None:

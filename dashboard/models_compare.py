@@ -44,18 +44,19 @@ def show(_corpus: str, runs: list[Run]) -> None:
         st.caption("Share of the clips of each emotion that A and B recognise, on the clips that both tested.")
     with right:
         _numbers(found)
-        _listeners(a, b)
+    _listeners(a, b)
     _differing(a, found)
 
 
 def _verdict(found: Comparison) -> None:
     n, test = len(found.a.truth), found.mcnemar
-    low, high = (100 * end for end in found.interval)
+    low, high = found.interval
     better = "A" if found.difference > 0 else "B"
     said = "**No clear difference**" if low <= 0 <= high else f"**{better} is better**"
-    ends = interval((low, high), digits=1, say="95 %: ")
+    points = [100 * value if better == "A" else -100 * value for value in (found.difference, low, high)]
+    ends = interval(sorted(points[1:]), digits=1, say="95 %: ")
     st.markdown(
-        f"{said}: UAR of A less that of B {number(100 * found.difference, digits=1)} points{ends}, on the {n:,} clips "
+        f"{said}: the UAR of {better} is higher by {number(points[0], digits=1)} points{ends}, on the {n:,} clips "
         f"that both tested. A alone is right on {test.only_a:,} clips, B alone on {test.only_b:,}: {_chance(test.p)}."
     )
     honest = [one.speaker_independent for one in (found.a, found.b)]
@@ -66,7 +67,7 @@ def _verdict(found: Comparison) -> None:
 
 def _chance(p: float) -> str:
     """Say what McNemar's test says."""
-    said = "less than 1 in 1,000" if p < 0.001 else f"p = {p:.3f}"
+    said = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     if p < 0.05:
         return f"more unequal than chance would bring (McNemar, {said})"
     return f"as chance may bring it (McNemar, {said})"
@@ -102,8 +103,8 @@ def _listeners(a: Run, b: Run) -> None:
             return
         lines.append(
             f"- **{letter}** is right on {100 * one.model:.0f} % of {one.n:,} clips, a listener on "
-            f"{100 * one.listeners:.0f} %; what is hard for one is hard for the other: rank correlation "
-            f"{number(one.rho)}{interval(one.interval, say='95 %: ')}"
+            f"{100 * one.listeners:.0f} %. {_alike(one.interval)}: rank correlation "
+            f"{number(one.rho)}{interval(one.interval, say='95 %: ')}."
         )
     st.markdown("\n".join(lines))
     st.caption(
@@ -112,11 +113,22 @@ def _listeners(a: Run, b: Run) -> None:
     )
 
 
+def _alike(pair: tuple[float, float]) -> str:
+    """Say whether clips that are hard for listeners are hard for a model, by the interval of the correlation."""
+    low, high = pair
+    if low > 0:
+        return "What is hard for listeners is hard for it too"
+    if high < 0:
+        return "What is hard for listeners is easier for it"
+    return "Whether what is hard for listeners is hard for it too is not clear"
+
+
 @st.fragment
 def _differing(a: Run, found: Comparison) -> None:
     """List the clips that the two call differently, to hear; a click runs only this again."""
     clips, differ = runs_data.clips(a), found.differ
     clip_panel.check_link(clips)
+    differ = differ.iloc[np.argsort(-(differ["p_a"] - differ["p_b"]).abs(), kind="stable")]
     st.markdown(f"##### Clips that they call differently ({len(differ):,})")
     left, right = st.columns([1.45, 1], gap="medium")
     right_a, right_b = (differ[side] == differ["emotion"] for side in ("a", "b"))
@@ -164,4 +176,5 @@ def _table(clips: Any, part: pd.DataFrame, *, key: str) -> None:
         height=min(420, 38 + 35 * max(1, len(table))),
         column_config={"A: true": percent, "B: true": percent},
     )
+    st.caption("“A: true”: the probability that A gave to the true emotion. Where they differ most comes first.")
     export.table(table, name="clips_that_differ")

@@ -14,8 +14,6 @@ from ser_core.plots import models as plot
 from ser_core.runs import Run
 
 CONFIG: Final = {"displayModeBar": False}
-SQUARE: Final = 370
-"""Height of curves that stand side by side: their axes are of one scale, so more would stay empty."""
 EVERY: Final = "all alike"
 
 
@@ -38,18 +36,20 @@ def show(run: Run) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Told from all others (ROC)**")
-        figure = curves.roc(runs_data.curves(run, "roc")).update_layout(height=SQUARE)
-        chart("roc", figure, run, alt="ROC curves, one emotion against the rest")
+        chart("roc", curves.roc(runs_data.curves(run, "roc")), run, alt="ROC curves, one emotion against the rest")
     with right:
         st.markdown("**Precision and recall**")
-        figure = curves.precision_recall(runs_data.curves(run, "precision_recall")).update_layout(height=SQUARE)
+        figure = curves.precision_recall(runs_data.curves(run, "precision_recall"))
         chart("precision_recall", figure, run, alt="Precision-recall curves, one emotion against the rest")
-    st.markdown("##### How sure it is, and how it learnt")
+    st.markdown("##### How sure it is, and how it learnt" if len(run.history) else "##### How sure it is")
     left, right = st.columns([1, 1.6], gap="medium")
     with left:
         _calibration(run)
-    with right:
-        _history(run)
+    with left if len(run.history) else right:
+        _believed(run)
+    if len(run.history):  # a network; others have no epochs
+        with right:
+            _history(run)
 
 
 def chart(name: str, figure: go.Figure, run: Run, *, alt: str) -> None:
@@ -83,24 +83,22 @@ def _report(run: Run, report: pd.DataFrame) -> None:
 
 
 def _calibration(run: Run) -> None:
-    one = runs_data.scored(run)
     table = scores.reliability(run.probabilities, run.evaluation.truth)
     st.markdown("**Can its probabilities be believed? (calibration)**")
-    figure = curves.reliability(table).update_layout(height=SQUARE)
-    chart("reliability", figure, run, alt="How often it was right against how sure it was")
-    always = 1 - 1 / len(run.classes)
+    chart("reliability", curves.reliability(table), run, alt="How often it was right against how sure it was")
+
+
+def _believed(run: Run) -> None:
+    one, always = runs_data.scored(run), 1 - 1 / len(run.classes)
     st.caption(
-        f"Ten bins of as many clips each. Expected calibration error {100 * one.calibration_error:.1f} %; Brier score "
-        f"{one.brier:.2f} (always the same for all emotions: {always:.2f})."
+        "Ten bins of as many clips each; on the dotted line its probabilities can be taken at their word, under it it "
+        f"is too sure. Expected calibration error {100 * one.calibration_error:.1f} %; Brier score "
+        f"{one.brier:.2f} (the same probability for every emotion would give {always:.2f})."
     )
 
 
 def _history(run: Run) -> None:
     st.markdown("**How it learnt (loss and accuracy)**")
-    if run.history.empty:
-        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen(run).items())
-        st.caption("Not a network: it has no epochs." + (f" Chosen inside the training part: {told}." if told else ""))
-        return
     folds = [0, *sorted(run.history["fold"].unique().tolist())]
     fold = 0
     if run.n_folds > 1:

@@ -25,6 +25,7 @@ WRONG: Final = "all mistakes"
 EMPTY: Final = "Choose a row of the list above to hear its clip."
 LISTED: Final = 320
 """Height of the list of clips in pixels."""
+WIDTHS: Final = {"emotion": 78, "taken for": 78, "speaker": 66}
 Cell = tuple[int, int]
 
 
@@ -108,7 +109,8 @@ def _list(run: Run, found: Embeddings, rows: NDArray[np.intp], *, key: str) -> N
             clip_panel.take(found, int(rows[picked[0]]))
 
     in_hand = clip_panel.row_in_hand(found)
-    percent = st.column_config.NumberColumn(format="%.0f %%", width=58)
+    percent = st.column_config.NumberColumn(format="%.0f %%", width=52)
+    words = {name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()}
     st.dataframe(
         table.drop(columns=["file", "fold"]),
         hide_index=True,
@@ -117,7 +119,7 @@ def _list(run: Run, found: Embeddings, rows: NDArray[np.intp], *, key: str) -> N
         selection_mode="single-row",
         selection_default=widgets.mark(key, np.flatnonzero(rows == in_hand).tolist()),
         height=min(LISTED, 38 + 35 * max(1, len(table))),
-        column_config={"sure": percent, "true": percent},
+        column_config=words | {"sure": percent, "true": percent},
     )
     st.caption("“sure”: probability of the emotion named; “true”: of the true one. The surest come first.")
     export.table(table, name=f"clips-{run.id}")

@@ -23,6 +23,11 @@ PER_SPEAKER: Final = (
     "new voice cannot be."
 )
 
+HELP: Final = {
+    "Brier score": "Mean squared error of the probabilities",
+    "calibration error": "Mean gap between how sure it was and how often it was right",
+}
+
 
 def show(_corpus: str, runs: list[Run]) -> None:
     """Show a run."""
@@ -55,17 +60,17 @@ def says(run: Run) -> None:
     chance = 100 / len(run.classes)
     heard = "speakers that the model had not heard" if found.speaker_independent else "speakers"
     st.markdown(
-        f"It recognises **{100 * one.uar:.1f} %** of the clips of an emotion in the mean (UAR{_span(one.uar_95)}); "
-        f"guessing gives {chance:.1f} %. Tested on {len(found.truth):,} clips of {len(set(found.speakers))} {heard}, "
-        f"{_folds(run)}."
+        f"It recognises **{100 * one.uar:.1f} %** of the clips of an emotion, averaged over the emotions "
+        f"(UAR{_span(one.uar_95)}); guessing gives {chance:.1f} %. Tested on {len(found.truth):,} clips of "
+        f"{len(set(found.speakers))} {heard}, {_folds(run)}."
     )
-    _scores(one)
     if not found.speaker_independent:
         st.warning(LEAKS.format(what=_shared(run)))
     if run.contaminated:
         st.warning(widgets.plain(run.contaminated))
     if run.normalise == "speaker":
         st.info(PER_SPEAKER)
+    _scores(one)
 
 
 def _folds(run: Run) -> str:
@@ -86,18 +91,20 @@ def _shared(run: Run) -> str:
 
 def _scores(one: Scores) -> None:
     line = st.columns(5)
-    shares = (
-        ("Accuracy (WA)", one.wa, one.wa_95),
-        ("Macro-F1", one.macro_f1, one.macro_f1_95),
-        ("AUC", one.auc, one.auc_95),
-    )
-    for column, (name, value, pair) in zip(line, shares, strict=False):
-        ends = interval([100 * end for end in pair], digits=1).strip(" ()")
-        column.metric(name, f"{100 * value:.1f} %", ends, delta_color="off", delta_arrow="off")
-    line[3].metric("Brier score", number(one.brier), "0 best, 2 worst", delta_color="off", delta_arrow="off")
-    line[4].metric(
-        "Calibration error", f"{100 * one.calibration_error:.1f} %", "0 best", delta_color="off", delta_arrow="off"
-    )
+    shares = {
+        "accuracy": (one.wa, one.wa_95),
+        "macro-F1": (one.macro_f1, one.macro_f1_95),
+        "AUC": (one.auc, one.auc_95),
+    }
+    said = [
+        (name, f"{100 * value:.1f} %", interval([100 * end for end in pair], digits=1).strip(" ()"))
+        for name, (value, pair) in shares.items()
+    ]
+    said.append(("Brier score", number(one.brier), "0 best, 2 worst"))
+    said.append(("calibration error", f"{100 * one.calibration_error:.1f} %", "0 best"))
+    for column, (name, value, below) in zip(line, said, strict=True):
+        help_ = (models_board.HELP | HELP)[name]
+        column.metric(name[:1].upper() + name[1:], value, below, delta_color="off", delta_arrow="off", help=help_)
 
 
 def who(run: Run) -> None:
@@ -125,6 +132,9 @@ def recipe(run: Run) -> None:
         facts |= {"split": splits.names(run.split), "folds": run.n_folds, "emotions": ", ".join(run.classes)}
         facts |= {"normalised": run.normalise, "seed": run.recipe["seed"]}
         facts |= {name: value for name, value in (run.recipe.get("training") or {}).items() if value is not None}
+        facts |= {
+            f"{name}, chosen inside the training part": value for name, value in models_curves.chosen(run).items()
+        }
         facts |= {"parameters": f"{run.n_parameters:,}", "took": duration(run.seconds)}
         facts |= {"started": run.facts.get("started", ""), "run": run.id}
         widgets.facts({name.replace("_", " "): value for name, value in facts.items()})

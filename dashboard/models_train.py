@@ -41,6 +41,8 @@ SECONDS: Final = {
     "forest": 90, "svm": 3, "mlp": 15, "cnn3": 80, "cnn4": 100, "cnn5": 300, "cnn_mlp": 120, "cnn_transformer": 600,
 }  # fmt: skip
 """About how long a fold of 1,000 clips takes on two processor cores, where no earlier run tells."""
+DECIDE: Final = ("model", "encoder", "epochs", "kernel", "pretrain")
+"""What of a plan decides how long it takes."""
 
 
 def show(corpus: str, runs: list[Run]) -> None:
@@ -151,8 +153,8 @@ def _start(plan: Plan, clips: pd.DataFrame, runs: list[Run]) -> None:
     st.markdown(f"**{widgets.plain(experiments.title(plan))}**")
     arguments = experiments.arguments(plan)
     n_folds, seconds, told = _about(plan, clips, runs)
-    models = "one model" if n_folds == 1 else f"{n_folds} models, one a fold"
-    st.markdown(f"{models.capitalize()}; about {duration(seconds)} {told}. {_first(plan)}")
+    models = "One model" if n_folds == 1 else f"{n_folds} models, each tested on speakers kept from it"
+    st.markdown(f"{models}; about {duration(seconds)} {told}. {_first(plan)}")
     job = data.job(arguments)
     done = next((run for run in runs if run.facts.get("arguments") == arguments), None)
     if done is not None:
@@ -197,10 +199,10 @@ def _about(plan: Plan, clips: pd.DataFrame, runs: list[Run]) -> tuple[int, float
     """Return how many folds there are, about how long they take in seconds, and where that is known from."""
     n_speakers = clips["speaker"].nunique()
     n_folds = {"random": 1, "speaker": min(splits.GROUPS, n_speakers), "loso": n_speakers}[plan.split]
-    before = [run for run in runs if run.model == plan.model and run.seconds]
+    before = [run for run in runs if all(run.recipe[name] == getattr(plan, name) for name in DECIDE)]
     if before:
         last = before[0]
-        rate, told = last.seconds / last.n_folds / last.recipe["n_clips"], "at the speed of the last run"
+        rate, told = last.seconds / last.n_folds / last.recipe["n_clips"], "at the speed of the last such run"
     else:
         rate, told = SECONDS[plan.model] / 1000, "on two processor cores"
     return n_folds, rate * len(clips) * n_folds, told

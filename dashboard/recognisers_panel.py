@@ -5,7 +5,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, export, place_data, widgets
+from dashboard import data, export, models_board, place_data, widgets
 from dashboard.place_data import Look
 from dashboard.words import interval
 from ser_core import evaluation
@@ -23,6 +23,15 @@ HOW: Final = (
     "does worse on a new one."
 )
 
+PERCENT: Final = st.column_config.NumberColumn(format="%.0f %%", width=66)
+WIDTHS: Final = {
+    "model": st.column_config.TextColumn(width=200),
+    "says": st.column_config.TextColumn(width=74),
+    "right (UAR)": st.column_config.TextColumn(width=110),
+    "test speakers": st.column_config.TextColumn(width=92),
+}
+"""What a model says and how often it is right is seen without scrolling on a page 1,280 wide."""
+
 
 def show(look: Look) -> None:
     """Show what every trained model of these corpora says of the clip."""
@@ -39,7 +48,7 @@ def show(look: Look) -> None:
         hide_index=True,
         key="place_recognisers",
         height=38 + 35 * len(table),
-        column_config={name: _percent(name) for name in _emotions(look, told)},
+        column_config=WIDTHS | dict.fromkeys(_emotions(look, told), PERCENT),
     )
     if taught := [one.run.title for one in told if one.taught]:
         st.caption(widgets.plain(f"Had learnt from this very recording, so this is no test: {'; '.join(taught)}."))
@@ -54,22 +63,19 @@ def _table(look: Look, told: list[Recognised]) -> pd.DataFrame:
     rows = []
     for one in told:
         uar, span, independent = _right(data.cache().root.as_posix(), one.run.id, one.run)
-        row: dict[str, Any] = {"model": one.run.title, "says": one.named}
+        title = models_board.short(one.run) if len(look.atlas.names) == 1 else one.run.title
+        row: dict[str, Any] = {"model": title, "says": one.named}
         if one.probabilities is not None:
             row |= dict(zip(one.words, 100 * one.probabilities, strict=True))
         row["right (UAR)"] = f"{100 * uar:.0f} %{interval([100 * end for end in span], digits=0)}"
         rows.append(row | {"test speakers": "unseen" if independent else "shared"})
-    return pd.DataFrame(rows)[["model", "says", *_emotions(look, told), "right (UAR)", "test speakers"]]
+    return pd.DataFrame(rows)[["model", "says", "right (UAR)", "test speakers", *_emotions(look, told)]]
 
 
 def _emotions(look: Look, told: list[Recognised]) -> list[str]:
     """Return the emotions that a model tells, in the order of the page."""
     words = {word: None for one in told if one.probabilities is not None for word in one.words}
     return sorted(words, key=lambda word: (*look.atlas.emotions, *words).index(word))
-
-
-def _percent(name: str) -> Any:
-    return st.column_config.ProgressColumn(name, format="%.0f %%", min_value=0, max_value=100, width="small")
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -12,7 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import data
-from ser_core import catalogue, comparison, runs, scores
+from ser_core import catalogue, comparison, jobs, runs, scores
 from ser_core import importance as attribution
 from ser_core.cache import Cache
 from ser_core.comparison import Agreement, Comparison, Premium
@@ -26,8 +26,6 @@ from ser_core.scores import Curve
 from ser_core.trained import Trained
 
 Interval = tuple[float, float]
-SEED = 0
-"""Of what is shuffled."""
 
 
 @dataclass(frozen=True)
@@ -139,30 +137,14 @@ def no_importance(run: Run) -> str | None:
     return _no_importance(kept(run), run)
 
 
-def has_importance(run: Run) -> bool:
-    """Say whether it was computed which values a run needs."""
-    return attribution.kept(run, cache=data.cache(), seed=SEED)
+def importance(run: Run) -> pd.DataFrame | None:
+    """Return which groups of values a run needs; None where it was not computed yet."""
+    return attribution.kept(run, cache=data.cache())
 
 
-def importance(run: Run) -> pd.DataFrame:
-    """Return which groups of values a run needs; where it was not computed before, a bar shows how far it is.
-
-    Raises
-    ------
-    SerError
-        If the values of its clips are no longer here.
-    """
-    if has_importance(run):
-        return _importance(kept(run), run)
-    bar = st.progress(0.0, text="Shuffling the values of one group after another")
-
-    def tell(done: int, total: int) -> None:
-        bar.progress(done / total)
-
-    try:
-        return attribution.of_run(run, cache=data.cache(), seed=SEED, progress=tell)
-    finally:
-        bar.empty()
+def start_importance(run: Run) -> None:
+    """Start computing in the background which groups of values a run needs."""
+    jobs.start(data.cache(), attribution.arguments(run), title=attribution.title(run))
 
 
 def sound(run: Run, row: int) -> NDArray[np.float32]:
@@ -209,21 +191,10 @@ def _scored(kept: Kept, _run: Run) -> Scores:
         found.interval(scores.macro_f1),
         scores.auc(found.truth, shares),
         scores.auc_interval(*pairs),
-        [_recall_interval(_run, number) for number in range(len(_run.classes))],
+        scores.recall_intervals(found.truth, found.predicted, found.speakers, n_classes=len(_run.classes)),
         calibration.brier(shares, found.truth),
         calibration.calibration_error(shares, found.truth),
     )
-
-
-def _recall_interval(run: Run, number: int) -> Interval | None:
-    found = run.evaluation
-    if not (found.truth == number).any():
-        return None
-    names = sorted(set(found.speakers))
-    how = {"n_classes": len(run.classes), "names": names}
-    drawn = scores.resampled(found.truth, found.predicted, found.speakers, **how)[:, number]
-    with np.errstate(invalid="ignore"):  # a draw of speakers without the emotion tells nothing
-        return scores.interval(drawn[:, number] / drawn.sum(axis=1))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -253,11 +224,6 @@ def _clips(kept: Kept, stamp: float, _run: Run) -> Embeddings:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _no_importance(kept: Kept, _run: Run) -> str | None:
     return attribution.refusal(_run)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _importance(kept: Kept, _run: Run) -> pd.DataFrame:
-    return attribution.of_run(_run, cache=Cache(Path(kept.root)), seed=SEED)
 
 
 @st.cache_data(max_entries=256, show_spinner="Asking the network what it went by …")

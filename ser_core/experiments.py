@@ -20,6 +20,7 @@ from ser_core.encoders.base import Encoder
 from ser_core.models import inputs as model_inputs
 from ser_core.models.cards import CARDS, Training
 from ser_core.models.epochs import Epoch, chosen
+from ser_core.models.fitted import Fitted
 from ser_core.models.inputs import Inputs
 from ser_core.plans import ExperimentError, Plan, arguments, check, title
 from ser_core.runs import Run
@@ -27,9 +28,7 @@ from ser_core.splits import Fold
 from ser_core.store import key
 
 if TYPE_CHECKING:
-    from ser_core.models.forest import Forest
     from ser_core.models.network import Network
-    from ser_core.models.svm import Svm
     from ser_core.models.training import Precision
 
 __all__ = ["ExperimentError", "Plan", "arguments", "check", "title", "train"]
@@ -71,7 +70,9 @@ def train(
     check(plan)
     located = catalogue.get(cache, plan.corpus)
     how = _How(device, precision, workers, progress)
-    parts = [_embedded(located, find(name), cache=cache, how=how) for name in _encoders(plan)]
+    found = [find(name) for name in _encoders(plan)]
+    _check_inputs(plan, found[0], how=how)
+    parts = [_embedded(located, encoder, cache=cache, how=how) for encoder in found]
     work = _prepare(plan, parts, located=located, cache=cache)
     name = run_files.name(work.recipe)
     with run_files.writing(cache, name) as folder:
@@ -116,6 +117,22 @@ def _encoders(plan: Plan) -> list[str]:
     """Return the names of the encoders of a model's inputs."""
     card = CARDS[plan.model]
     return [name for name in (plan.encoder or card.vectors, card.picture) if name]
+
+
+def _check_inputs(plan: Plan, first: Encoder, *, how: _How) -> None:
+    """Say what will not do before hours go into embedding clips: the encoder of vectors, its layer, the device."""
+    if CARDS[plan.model].training:
+        from ser_core.models.training import hardware
+
+        hardware(how.device, precision=how.precision)
+    if CARDS[plan.model].vectors is None:
+        return
+    recipe: dict[str, Any] = first.recipe()
+    if "shape" in recipe:
+        raise ExperimentError(f"{plan.model} is given vectors, and {first.name} makes pictures: name another encoder")
+    n_layers = len(recipe["layers"])
+    if not -n_layers <= plan.layer < n_layers:
+        raise ExperimentError(f"layer {plan.layer}: {first.name} has layers 0 to {n_layers - 1}")
 
 
 def _embedded(located: Located, encoder: Encoder, *, cache: Cache, how: _How) -> Embeddings:
@@ -165,7 +182,8 @@ def _prepare(plan: Plan, parts: Sequence[Embeddings], *, located: Located, cache
         "training": asdict(training) if training else None,
         "inputs": {"pictures" if "shape" in part.recipe else "vectors": part.recipe for part in parts},
     }
-    taught = {part.recipe["name"]: _n_taught(part.recipe["name"], digests, cache=cache) for part in parts}
+    known = {part.recipe["name"]: runs.taught(cache, part.recipe["name"]) for part in parts}
+    taught = {name: sum(sha in of for sha in digests) for name, of in known.items()}
     facts = {"arguments": arguments(plan), "taught": {name: n for name, n in taught.items() if n}}
     return _Work(plan, training, inputs, labelled, clips, classes, folds, recipe, facts)
 
@@ -186,15 +204,6 @@ def _settled(plan: Plan, parts: Sequence[Embeddings]) -> Plan:
         n_layers = len(vectors.layers)
         plan = replace(plan, encoder=None if name == own else name, layer=plan.layer % n_layers - n_layers)
     return plan
-
-
-def _n_taught(encoder: str, digests: Sequence[str], *, cache: Cache) -> int:
-    """Return how many of the clips the network was trained on whose inner layer is the encoder; 0 for others."""
-    if not encoder.startswith(runs.PREFIX):
-        return 0
-    name, _, fold = encoder.removeprefix(runs.PREFIX).partition(".")
-    taught = runs.get(cache, name).taught(int(fold or 1))
-    return sum(sha in taught for sha in digests)
 
 
 def _train_fold(work: _Work, number: int, fold: Fold, *, folder: Path, how: _How) -> None:
@@ -264,7 +273,7 @@ def _network(
     return fitted, facts | {"seconds": seconds, "epochs": len(history), "best_epoch": chosen(history).epoch}
 
 
-def _classic(work: _Work, fold: Fold, *, how: _How, tell: Callable[..., None]) -> tuple["Forest | Svm", dict[str, Any]]:
+def _classic(work: _Work, fold: Fold, *, how: _How, tell: Callable[..., None]) -> tuple[Fitted, dict[str, Any]]:
     from ser_core.models import forest, svm
 
     speakers = None if work.plan.split == "random" else work.clips["speaker"].to_numpy().astype(np.str_)
@@ -282,7 +291,7 @@ def _classic(work: _Work, fold: Fold, *, how: _How, tell: Callable[..., None]) -
     return grown, facts | {"chosen": grown.chosen}
 
 
-def _predictions(work: _Work, fitted: "Forest | Svm | Network", rows: NDArray[np.intp], part: str) -> pd.DataFrame:
+def _predictions(work: _Work, fitted: Fitted, rows: NDArray[np.intp], part: str) -> pd.DataFrame:
     """Return what a model says of some clips, in the columns of `run_files.keep_fold`."""
     some = work.inputs.take(rows)
     probabilities = pd.DataFrame(fitted.probabilities(some)).add_prefix("p_")

@@ -7,8 +7,8 @@ therefore does not mean that the measure says nothing about emotion, and a fall 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -19,44 +19,65 @@ from ser_core.cache import Cache
 from ser_core.encoders import ENCODERS
 from ser_core.errors import SerError
 from ser_core.models.inputs import Inputs, per_speaker
+from ser_core.models.shuffling import Fitted, shuffled
 from ser_core.runs import Run
 
+Counts = NDArray[np.int64]
 Groups = Mapping[str, NDArray[np.intp]]
 Rows = NDArray[np.intp]
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of what results are kept under: change it when they come out differently."""
 REPEATS: Final = 20
+SEED: Final = 0
 
+_MFCC: Final = "spectral shape (MFCC)"
+_JITTER: Final = "irregular pitch (jitter)"
+_SHIMMER: Final = "irregular loudness (shimmer)"
+_HNR: Final = "voice clearness (harmonics-to-noise ratio)"
+_CROSSINGS: Final = "noisiness (zero crossings)"
+_EGEMAPS: Final = {
+    **dict.fromkeys(("pitch rises", "pitch falls"), "rises and falls of pitch"),
+    **dict.fromkeys(("loudness rises", "loudness falls"), "rises and falls of loudness"),
+    **dict.fromkeys((f"spectral shape {number}" for number in range(1, 5)), _MFCC),
+    "jitter": _JITTER,
+    "shimmer": _SHIMMER,
+    "clearness": _HNR,
+    **dict.fromkeys(("H1-H2", "H1-A3"), "breathy or pressed voice (H1-H2, H1-A3)"),
+    "formants, frequency": "vowel sounds (formant frequencies)",
+    "formants, bandwidth": "sharpness of vowel sounds (formant bandwidths)",
+    "formants, level": "strength of vowel sounds (formant levels)",
+    **dict.fromkeys(
+        ("brightness, voiced", "brightness, unvoiced", "slope below 500 Hz", "slope from 500 Hz"),
+        "brightness (high against low frequencies)",
+    ),
+    **dict.fromkeys(("loudness peaks", "voiced segments", "unvoiced parts"), "pace and pauses"),
+}
+"""Families of `egemaps_words`, without what is said of their variation."""
 _SPECTRAL: Final = {
-    "snr_db": "speech above noise",
+    "snr_db": "speech above noise (SNR)",
     "tempo_bpm": "tempo",
-    "mel_db": "level (mel spectrum)",
-    "mfcc": "spectral shape (MFCC)",
-    "chroma": "pitch classes (chroma)",
-    "contrast": "spectral contrast",
-    "tonnetz": "tone space (tonnetz)",
-    "centroid": "brightness and bandwidth",
-    "rolloff": "brightness and bandwidth",
-    "bandwidth": "brightness and bandwidth",
-    "rms": "energy (RMS)",
-    "zero_crossing": "zero crossings",
+    **dict.fromkeys(("mel_db", "rms"), "loudness (mel level, RMS energy)"),
+    "mfcc": _MFCC,
+    "chroma": "musical notes (chroma)",
+    "contrast": "peaks and valleys of the spectrum (contrast)",
+    "tonnetz": "musical intervals (tonnetz)",
+    **dict.fromkeys(("centroid", "rolloff", "bandwidth"), "brightness (centroid, roll-off, bandwidth)"),
+    "zero_crossing": _CROSSINGS,
 }
 _FFT: Final = "pcm_fftMag_"
 _COMPARE: Final = {
-    "audspec_length": "loudness",
-    "audspecRasta_length": "loudness",
-    "pcm_RMSenergy": "energy (RMS)",
-    "pcm_zcr": "zero crossings",
-    "audSpec_Rfilt": "auditory spectrum (26 bands)",
-    "mfcc": "spectral shape (MFCC)",
+    **dict.fromkeys(("audspec_length", "audspecRasta_length", "pcm_RMSenergy"), "loudness (auditory, RMS energy)"),
+    "pcm_zcr": _CROSSINGS,
+    "audSpec_Rfilt": "energy in 26 bands of hearing (auditory spectrum)",
+    "mfcc": _MFCC,
     "F0final": "pitch",
-    "voicing": "voicing",
-    "jitter": "irregular pitch (jitter)",
-    "shimmer": "irregular loudness (shimmer)",
-    "logHNR": "voice clearness (harmonics-to-noise ratio)",
-    f"{_FFT}fband": "energy at 250-650 Hz and 1-4 kHz",
-    f"{_FFT}spectralFlux": "spectral change (flux)",
-    f"{_FFT}spectralHarmonicity": "spectral harmonicity",
+    "voicing": "how voiced it is",
+    "jitter": _JITTER,
+    "shimmer": _SHIMMER,
+    "logHNR": _HNR,
+    f"{_FFT}fband": "energy at 250-650 Hz and at 1-4 kHz",
+    f"{_FFT}spectralFlux": "change of the spectrum (flux)",
+    f"{_FFT}spectralHarmonicity": "harmonics in the spectrum (harmonicity)",
     **dict.fromkeys(
         (f"{_FFT}{name}" for name in ("spectralRollOff", "spectralCentroid", "spectralSlope", "psySharpness")),
         "brightness (roll-off, centroid, slope, sharpness)",
@@ -81,19 +102,6 @@ class ImportanceError(SerError, ValueError):
     """A model that cannot be asked what it goes by; the message says why."""
 
 
-class Fitted(Protocol):
-    """What is asked of a fitted model."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The emotions."""
-        ...
-
-    def predicted(self, inputs: Inputs) -> Rows:
-        """Return the class number of each clip, (n,)."""
-        ...
-
-
 def groups(encoder_name: str, feature_names: Sequence[str]) -> dict[str, Rows]:
     """Return which values belong together, as words for people -> column numbers.
 
@@ -103,11 +111,11 @@ def groups(encoder_name: str, feature_names: Sequence[str]) -> dict[str, Rows]:
     Examples
     --------
     >>> groups("spectral", ["mfcc_1_mean", "rms_mean", "mfcc_2_std"])
-    {'spectral shape (MFCC)': array([0, 2]), 'energy (RMS)': array([1])}
+    {'spectral shape (MFCC)': array([0, 2]), 'loudness (mel level, RMS energy)': array([1])}
     """
     if encoder_name == "egemaps":
-        exact = {one.name: one.family for one in egemaps_words.measures()}
-        words = [exact.get(name, name) for name in feature_names]
+        exact = {one.name: one.family.removesuffix(", variation") for one in egemaps_words.measures()}
+        words = [_EGEMAPS.get(exact[name], exact[name]) for name in feature_names]
     else:
         starts = _BEGINNINGS.get(encoder_name, {})
         words = [next((starts[start] for start in starts if name.startswith(start)), name) for name in feature_names]
@@ -136,23 +144,30 @@ def importance(
     Raises
     ------
     ImportanceError
-        If the clips have no vectors, or there are no groups.
+        If there are no groups.
+    ModelError
+        If the clips have no vectors.
     """
-    falls = _falls([(fitted, inputs, y)], groups, repeats=repeats, seed=seed, progress=lambda *_: None)
-    return _table(groups, falls)
+    counts = _counts(fitted, inputs, y, groups=groups, repeats=repeats, seed=(seed, 1), told=lambda _: None)
+    return _table(groups, counts)
 
 
 def of_run(
-    run: Run, *, cache: Cache, repeats: int = REPEATS, seed: int, progress: Callable[[int, int], None] = lambda *_: None
+    run: Run,
+    *,
+    cache: Cache,
+    repeats: int = REPEATS,
+    seed: int = SEED,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> pd.DataFrame:
     """Return the `importance` in all folds of a run: values are shuffled within each test part, predictions pooled.
 
-    Computed once, and kept; a forest takes a minute or so.
+    Each fold is computed once, and kept.
 
     Parameters
     ----------
     progress
-        Called with groups done and their number.
+        Called with groups done, over all folds, and their number.
 
     Raises
     ------
@@ -161,24 +176,40 @@ def of_run(
     """
     if why := refusal(run):
         raise ImportanceError(why)
-    of, recipe = _groups(run), _recipe(run, repeats, seed)
-    arrays = cache.load_arrays(recipe)
-    if arrays is None:
-        inputs, truth = _inputs(run, cache), run.clips["truth"].to_numpy(np.intp)
-        place = {name: row for row, name in enumerate(zip(run.clips["sha"], run.clips["file"], strict=True))}
-        parts = []
-        for fold in run.done:
-            own = run.tested[run.tested["fold"] == fold]
-            rows = np.array([place[name] for name in zip(own["sha"], own["file"], strict=True)], np.intp)
-            parts.append((run.fitted(fold), inputs.take(rows), truth[rows]))
-        arrays = {"falls": _falls(parts, of, repeats=repeats, seed=seed, progress=progress)}
-        cache.store_arrays(recipe, arrays)
-    return _table(of, arrays["falls"])
+    of, tested, found, given = _groups(run), run.tested, [], None
+    for number, fold in enumerate(run.done):
+        told = partial(_tell, progress, before=number * len(of), total=len(run.done) * len(of))
+        recipe = _recipe(run, fold, repeats, seed)
+        arrays = cache.load_arrays(recipe)
+        if arrays is None:
+            given = given or _inputs(run, cache)
+            own = _names(tested[tested["fold"] == fold])
+            rows = _names(run.clips).get_indexer(own)
+            truth = run.clips["truth"].to_numpy(np.intp)[rows]
+            how: dict[str, Any] = {"groups": of, "repeats": repeats, "seed": (seed, fold), "told": told}
+            arrays = {"counts": _counts(run.fitted(fold), given.take(rows), truth, **how)}
+            cache.store_arrays(recipe, arrays)
+        told(len(of))
+        found.append(arrays["counts"])
+    return _table(of, np.sum(found, axis=0))
 
 
-def kept(run: Run, *, cache: Cache, repeats: int = REPEATS, seed: int) -> bool:
-    """Say whether `of_run` was computed before, and so takes no time."""
-    return cache.has_arrays(_recipe(run, repeats, seed))
+def kept(run: Run, *, cache: Cache, repeats: int = REPEATS, seed: int = SEED) -> pd.DataFrame | None:
+    """Return what `of_run` gives if it was computed before; else None."""
+    found = [cache.load_arrays(_recipe(run, fold, repeats, seed)) for fold in run.done]
+    if refusal(run) or not found or not all(found):
+        return None
+    return _table(_groups(run), np.sum([one["counts"] for one in found if one], axis=0))
+
+
+def arguments(run: Run, *, repeats: int = REPEATS, seed: int = SEED) -> list[str]:
+    """Return the `ser` command that computes it, in the one form that names its job."""
+    return ["runs", "importance", run.id, "--repeats", str(repeats), "--seed", str(seed)]
+
+
+def title(run: Run) -> str:
+    """Return what the job is called."""
+    return f"What it goes by: {run.title} ({run.id[:4]})"
 
 
 def refusal(run: Run) -> str | None:
@@ -197,9 +228,12 @@ def _groups(run: Run) -> dict[str, Rows]:
     return groups(name, names())
 
 
-def _recipe(run: Run, repeats: int, seed: int) -> dict[str, Any]:
-    asked = {"run": run.id, "folds": list(run.done), "repeats": repeats, "seed": seed}
-    return {"name": "importance", "version": VERSION} | asked
+def _recipe(run: Run, fold: int, repeats: int, seed: int) -> dict[str, Any]:
+    return {"name": "importance", "version": VERSION, "run": run.id, "fold": fold, "repeats": repeats, "seed": seed}
+
+
+def _names(clips: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(clips[["sha", "file"]])
 
 
 def _inputs(run: Run, cache: Cache) -> Inputs:
@@ -219,46 +253,42 @@ def _inputs(run: Run, cache: Cache) -> Inputs:
     return inputs
 
 
-def _falls(
-    parts: Sequence[tuple[Fitted, Inputs, Rows]],
-    groups: Groups,
+def _counts(
+    fitted: Fitted,
+    inputs: Inputs,
+    y: Rows,
     *,
+    groups: Groups,
     repeats: int,
-    seed: int,
-    progress: Callable[[int, int], None],
-) -> NDArray[np.float64]:
-    """Return the falls of the UAR over all parts, (n_groups, repeats)."""
+    seed: tuple[int, int],
+    told: Callable[[int], None],
+) -> Counts:
+    """Return confusion matrices with each group shuffled, (n_groups + 1, repeats, E, E), the last with none.
+
+    ``told`` is called with groups done.
+    """
     if not groups:
         raise ImportanceError("there are no groups of values to shuffle")
     random = np.random.default_rng(seed)
-    orders = [[random.permutation(len(y)) for _ in range(repeats)] for _, _, y in parts]
-    whole = _uar([(fitted, inputs, y) for fitted, inputs, y in parts])
-    falls = np.empty((len(groups), repeats))
-    for number, columns in enumerate(groups.values()):
-        for repeat in range(repeats):
-            shuffled = [
-                (fitted, _shuffled(inputs, columns, order[repeat]), y)
-                for (fitted, inputs, y), order in zip(parts, orders, strict=True)
-            ]
-            falls[number, repeat] = whole - _uar(shuffled)
-        progress(number + 1, len(groups))
-    return falls
+    orders = np.stack([random.permutation(len(y)) for _ in range(repeats)])
+    say, out = shuffled(fitted, inputs), []
+    for number, columns in enumerate(groups.values(), start=1):
+        out.append([_confusion(fitted, y, said) for said in say(columns, orders)])
+        told(number)
+    return np.array([*out, [_confusion(fitted, y, fitted.predicted(inputs))] * repeats])
 
 
-def _uar(parts: Sequence[tuple[Fitted, Inputs, Rows]]) -> float:
-    counts = [scores.confusion(y, one.predicted(inputs), n_classes=len(one.classes)) for one, inputs, y in parts]
-    return scores.uar(np.sum(counts, axis=0))
+def _confusion(fitted: Fitted, y: Rows, said: Rows) -> Counts:
+    return scores.confusion(y, said, n_classes=len(fitted.classes))
 
 
-def _shuffled(inputs: Inputs, columns: Rows, order: Rows) -> Inputs:
-    if inputs.vectors is None:
-        raise ImportanceError("there are no vectors: what a model sees in pictures is no group of values")
-    vectors = inputs.vectors.copy()
-    vectors[:, columns] = inputs.vectors[np.ix_(order, columns)]
-    return replace(inputs, vectors=vectors)
+def _tell(progress: Callable[[int, int], None], done: int, *, before: int, total: int) -> None:
+    progress(before + done, total)
 
 
-def _table(groups: Groups, falls: NDArray[np.float64]) -> pd.DataFrame:
+def _table(groups: Groups, counts: Counts) -> pd.DataFrame:
+    *without, whole = np.array([[scores.uar(one) for one in group] for group in counts])
+    falls = whole - np.array(without)
     low, high = np.percentile(falls, [2.5, 97.5], axis=1)
     sizes = [len(columns) for columns in groups.values()]
     drop = falls.mean(axis=1)

@@ -46,7 +46,7 @@ class Recognised:
         return {
             "run": self.run.id,
             **{name: getattr(self.run, name) for name in ("title", "model", "corpus", "split")},
-            "speaker_independent": scored.speaker_independent,
+            "speaker_independent": self.run.speaker_independent,
             "uar": scored.uar,
             "uar_95": scored.interval(evaluation.uar),
             "taught": self.taught,

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ser_core.cache import Cache
+from ser_core.encoders.seen import seen
 from ser_core.errors import SerError
 from ser_core.store import key, read_json, write_atomic
 from ser_core.values import plain
@@ -63,6 +64,22 @@ def title(choices: Mapping[str, Any]) -> str:
 def name(recipe: Mapping[str, Any]) -> str:
     """Return the name of the run of a recipe."""
     return key(recipe)[:DIGITS]
+
+
+def contaminated(recipe: Mapping[str, Any], facts: Mapping[str, Any]) -> str | None:
+    """Return a sentence if what a model was given comes from a network that has seen the corpus, else None.
+
+    A network that was trained here may itself have been given what such a checkpoint makes of a clip.
+    """
+    given = recipe["inputs"].values()
+    below = [one.rsplit(" ", 1)[0] for made in given for one in made.get("inputs", ())]
+    for one in (*(made["name"] for made in given), *below):
+        if n_taught := facts["taught"].get(one):
+            return f"{one} was itself trained on {n_taught} of these {recipe['n_clips']} clips"
+        known = seen(one)
+        if known and recipe["kind"] in known.corpora:
+            return f"{one} was {known.how} {recipe['kind']}: it knew these clips before ({known.source})"
+    return None
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:

@@ -5,11 +5,10 @@
 
 import shlex
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -17,15 +16,11 @@ from numpy.typing import NDArray
 
 from ser_core import run_files, splits
 from ser_core.cache import Cache
-from ser_core.encoders.seen import seen
 from ser_core.evaluation import Evaluation
+from ser_core.models.cards import CARDS
+from ser_core.models.fitted import Fitted, rebuilt
 from ser_core.run_files import RunError
 from ser_core.store import read_json
-
-if TYPE_CHECKING:
-    from ser_core.models.forest import Forest
-    from ser_core.models.network import Network
-    from ser_core.models.svm import Svm
 
 PREFIX: Final = "run:"
 """Before the name of a run, in that of the encoder that its inner layer is."""
@@ -168,13 +163,12 @@ class Run:
     @property
     def contaminated(self) -> str | None:
         """A sentence if what the model was given comes from a network that has seen the corpus, else None."""
-        for name in (recipe["name"] for recipe in self.recipe["inputs"].values()):
-            if n_taught := self.facts["taught"].get(name):
-                return f"{name} was itself trained on {n_taught} of these {self.recipe['n_clips']} clips"
-            known = seen(name)
-            if known and self.recipe["kind"] in known.corpora:
-                return f"{name} was {known.how} {self.recipe['kind']}: it knew these clips before ({known.source})"
-        return None
+        return run_files.contaminated(self.recipe, self.facts)
+
+    @property
+    def speaker_independent(self) -> bool:
+        """Whether the speakers and recordings of the test are new, also to what the model was given."""
+        return self.evaluation.speaker_independent and not self.contaminated
 
     @property
     def command(self) -> str:
@@ -182,15 +176,21 @@ class Run:
         return shlex.join(["ser", *self.facts["arguments"]])
 
     def taught(self, fold: int = 1) -> frozenset[str]:
-        """Return the digests of the clips that the model of a fold was trained on, or chosen by: all but its test."""
+        """Return the digests of the clips that the model of a fold was trained on, or chosen by: all but its test.
+
+        Among them are those that the network was trained on whose inner layer it is given; `RunError` if that network
+        is not here.
+        """
         tested = set(self.tested.loc[self.tested["fold"] == fold, "file"])
-        return frozenset(self.clips.loc[~self.clips["file"].isin(tested), "sha"])
+        own = frozenset(self.clips.loc[~self.clips["file"].isin(tested), "sha"])
+        cache = Cache(self.folder.parents[1])
+        return own.union(*(taught(cache, recipe["name"]) for recipe in self.recipe["inputs"].values()))
 
     def weights(self, fold: int = 1) -> Path:
         """Return the file of a fitted model."""
         return self.folder / f"model-{fold}.safetensors"
 
-    def fitted(self, fold: int = 1) -> "Forest | Svm | Network":
+    def fitted(self, fold: int = 1) -> Fitted:
         """Return the model that was fitted in a fold.
 
         Raises
@@ -204,13 +204,16 @@ class Run:
         if fold not in self.done:
             raise RunError(f"fold {fold} of run {self.id} is not done: `{self.command}` goes on with it")
         try:
-            return _rebuilt(self, load(self.weights(fold).read_bytes()))
+            return rebuilt(self.model, load(self.weights(fold).read_bytes()), self.classes)
         except (OSError, SafetensorError, KeyError, RuntimeError) as error:
             raise self._damaged(self.weights(fold).name) from error
 
     @property
     def _fold_facts(self) -> list[dict[str, Any]]:
-        return [self.facts["folds"][str(fold)] for fold in self.done]
+        try:
+            return [self.facts["folds"][str(fold)] for fold in self.done]
+        except KeyError as error:
+            raise self._damaged("facts.json") from error
 
     @cached_property
     def _predictions(self) -> pd.DataFrame:
@@ -239,8 +242,16 @@ def probabilities(table: pd.DataFrame) -> NDArray[np.float64]:
     return table[[name for name in table.columns if name.startswith("p_")]].to_numpy(np.float64)
 
 
+def taught(cache: Cache, encoder: str) -> frozenset[str]:
+    """Return the digests of the clips that a ``run:`` encoder has learnt from; `RunError` if its run is not here."""
+    if not encoder.startswith(PREFIX):
+        return frozenset()
+    name, _, fold = encoder.removeprefix(PREFIX).partition(".")
+    return get(cache, name).taught(int(fold or 1))
+
+
 def ls(cache: Cache) -> list[Run]:
-    """Return all runs, the newest first; folders that are damaged are left out (`ser cache verify` names them)."""
+    """Return all runs of models known here, the newest first, without damaged ones (`ser cache verify` names them)."""
     found = [_read(path) for path in cache.root.glob("runs/[!.]*") if path.is_dir()]
     return sorted((run for run in found if run), key=lambda run: (run.facts["started"], run.id), reverse=True)
 
@@ -271,25 +282,12 @@ def remove(cache: Cache, name: str) -> None:
     """
     run = get(cache, name)
     with run_files.writing(cache, run.id) as folder:
-        gone = folder.replace(folder.with_name(f".{run.id}.tmp"))  # half deleted, it is no run
-        shutil.rmtree(gone)
+        gone = folder.with_name(f".{run.id}.tmp")  # half deleted, it is no run
+        shutil.rmtree(gone, ignore_errors=True)  # left by a deletion that was stopped
+        shutil.rmtree(folder.replace(gone))
         folder.with_name(f"{run.id}.lock").unlink(missing_ok=True)
 
 
 def _read(folder: Path) -> Run | None:
     known = run_files.read(folder)
-    return Run(folder.name, folder, *known) if known else None
-
-
-def _rebuilt(run: Run, arrays: Mapping[str, NDArray[Any]]) -> "Forest | Svm | Network":
-    if run.model == "forest":
-        from ser_core.models.forest import Forest
-
-        return Forest.of(arrays, run.classes)
-    if run.model == "svm":
-        from ser_core.models.svm import Svm
-
-        return Svm.of(arrays, run.classes)
-    from ser_core.models.network import Network
-
-    return Network.of(run.model, arrays, run.classes)
+    return Run(folder.name, folder, *known) if known and known[0]["model"] in CARDS else None

@@ -27,6 +27,8 @@ STEPS: Final = (64, 256, 1024)
 """Points on the way from the mean picture to the clip's; more where the shares do not add up with fewer."""
 GAP: Final = 0.05
 """By how much of the difference between the scores (of 1 where that is smaller) the shares may miss it."""
+SPREAD: Final = 1.5
+"""Bands, and columns, over which what a place adds is spread (a Gaussian's standard deviation)."""
 AT_ONCE: Final = 16
 """Points that go through the network together: more take much memory and no less time."""
 
@@ -42,11 +44,14 @@ class Saliency:
     Attributes
     ----------
     values
-        Shape (n_bands, n_columns): above 0 it speaks for the emotion. They sum to ``score`` - ``baseline``.
+        Shape (n_bands, n_columns): above 0 it speaks for the emotion. They sum to ``score`` - ``baseline``, and are
+        smoothed: a network that pools goes by the highest value of a square, and which one that is means little.
     seconds, hertz
         The middle of each column in the clip, and of each mel band, ascending.
     score, baseline
         Of the emotion: for the clip, and for the mean picture of the training clips.
+    beyond
+        What of the values lies after the clip's end: in the silence with which a short clip is filled up.
     """
 
     values: Floats
@@ -54,6 +59,7 @@ class Saliency:
     hertz: Floats
     score: float
     baseline: float
+    beyond: float
 
 
 def saliency(network: "Network", inputs: Inputs, *, target: int) -> Floats:
@@ -98,7 +104,9 @@ def explain(network: "Network", inputs: Inputs, *, target: int, n_samples: int) 
         bands = _cosines(len(way.picture)).T
         values = (bands @ (way.picture * way.spread)) * (bands @ (way.gradients / way.spread))
     _, hertz = mel_bands(FRAME, SAMPLING_RATE, len(values))
-    return Saliency(values, _seconds(drawn, values.shape[1], n_samples), hertz, way.score, way.baseline)
+    seconds = _seconds(drawn, values.shape[1], n_samples)
+    beyond = float(values[:, seconds > n_samples / SAMPLING_RATE].sum())
+    return Saliency(_smooth(values), seconds, hertz, way.score, way.baseline, beyond)
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,13 @@ def _followed(network: "Network", inputs: Inputs, target: int) -> _Way:
         f"what the parts of the picture add comes to {total:.3f}, the scores differ by {score - baseline:.3f}: this "
         f"{network.card_name} changes too abruptly to be explained so"
     )
+
+
+def _smooth(values: Floats) -> Floats:
+    """Spread each value over its neighbours; mirrored at the edges, so that the sum stays."""
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(values, SPREAD, mode="reflect")
 
 
 def _cosines(n: int) -> Floats:

@@ -245,6 +245,18 @@ def resampled(
     return (draws(len(names)) @ per_speaker).reshape(-1, n_classes, n_classes)
 
 
+def recall_intervals(
+    truth: Rows, predicted: Rows, speakers: NDArray[np.str_], *, n_classes: int
+) -> list[tuple[float, float] | None]:
+    """Return the interval of the recall of each class, resampling speakers; None for a class that no clip has.
+
+    Draws of speakers without a clip of the class tell nothing of it, and do not count.
+    """
+    drawn = resampled(truth, predicted, speakers, n_classes=n_classes, names=sorted(set(speakers)))
+    recalls = _share(np.diagonal(drawn, axis1=1, axis2=2), drawn.sum(axis=2))
+    return [None if np.isnan(one).all() else interval(one) for one in recalls.T]
+
+
 def interval(values: Floats) -> tuple[float, float]:
     """Return the 2.5th and 97.5th percentile of the resampled values that could be told (not NaN)."""
     low, high = np.percentile(values[~np.isnan(values)], [2.5, 97.5])

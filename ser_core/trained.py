@@ -20,14 +20,13 @@ from ser_core.cache import Cache
 from ser_core.encoders import Encoder, EncoderError
 from ser_core.encoders.base import OneByOne, Recipe, Signal
 from ser_core.models.cards import CARDS
+from ser_core.models.fitted import Fitted
 from ser_core.models.inputs import Inputs
 from ser_core.runs import PREFIX, Run, RunError
 from ser_core.store import key
 
 if TYPE_CHECKING:
-    from ser_core.models.forest import Forest
     from ser_core.models.network import Network
-    from ser_core.models.svm import Svm
 
 OUT: Final = "module.out.weight"
 """The last layer's weights (E, dim) among the arrays of every network."""
@@ -119,12 +118,6 @@ class Trained(OneByOne):
         made = made_by(self.run)
         return inputs(self.run, {kind: one.encode(signals, device=device) for kind, one in made.items()})
 
-    def taught(self) -> frozenset[str]:
-        """Return the digests of the clips that it has learnt from, or the network whose inner layer it is given."""
-        names = [recipe["name"] for recipe in self.run.recipe["inputs"].values()]
-        below = [find(name, cache=_cache(self.run)) for name in names if name.startswith(PREFIX)]
-        return self.run.taught(self.fold).union(*(one.taught() for one in below if isinstance(one, Trained)))
-
     def network(self) -> "Network":
         """Return the network.
 
@@ -180,12 +173,9 @@ def n_taught(recipe: Mapping[str, Any], digests: Sequence[str], *, cache: Cache)
 
     None where that is not known: its run is no longer here.
     """
-    if not str(recipe["name"]).startswith(PREFIX):
-        return 0
     try:
-        encoder = find(recipe["name"], cache=cache)
-        known = encoder.taught() if isinstance(encoder, Trained) else frozenset()
-    except (EncoderError, RunError):
+        known = runs.taught(cache, str(recipe["name"]))
+    except RunError:
         return None
     return sum(sha in known for sha in digests)
 
@@ -259,7 +249,7 @@ def _file(run: Run, fold: int) -> tuple[Path, int]:
         raise EncoderError(f"{path.name} of run {run.id} is missing: `{run.command}` trains it again") from error
 
 
-def fitted(run: Run, fold: int = 1) -> "Forest | Svm | Network":
+def fitted(run: Run, fold: int = 1) -> Fitted:
     """Return the model of a fold; those used last are remembered, and are not to be changed.
 
     Raises
@@ -273,7 +263,7 @@ def fitted(run: Run, fold: int = 1) -> "Forest | Svm | Network":
 
 
 @lru_cache(maxsize=8)
-def _fitted(folder: Path, fold: int, written: int) -> "Forest | Svm | Network":
+def _fitted(folder: Path, fold: int, written: int) -> Fitted:
     return runs.get(Cache(folder.parents[1]), folder.name).fitted(fold)
 
 

@@ -1,16 +1,18 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from ser_core import cli, jobs, runs
+from ser_core import cli, importance, jobs, runs
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
 
@@ -48,6 +50,26 @@ def test_train_look_compare_remove(cache: Cache, mine: Located) -> None:
     assert len(runs.ls(cache)) == 1
 
 
+def test_which_values_a_model_needs(cache: Cache, mine: Located) -> None:
+    made = answer(cache, "train", "svm", mine.name, "--encoder", "logmel")
+    words = ("runs", "importance", made["id"][:6], "--repeats", 3, "--seed", 1)
+    told = answer(cache, *words)
+    (run,) = runs.ls(cache)
+    table = importance.of_run(run, cache=cache, repeats=3, seed=1)
+    assert told == {
+        **{"id": run.id, "title": run.title, "uar": made["uar"], "repeats": 3, "seed": 1},
+        "groups": table.to_dict("records"),
+    }
+    assert "mel bands 1 to 10" in ser(cache, *words).stdout
+    job = jobs.status(cache, jobs.job_id(importance.arguments(run, repeats=3, seed=1)))
+    assert job
+    assert (job.state, job.done, job.title) == ("done", 32, f"What it goes by: {run.title} ({run.id[:4]})")
+    picture = answer(cache, "train", "cnn3", mine.name, "--split", "random", "--epochs", "1", "--device", "cpu")
+    failed = ser(cache, "runs", "importance", picture["id"])
+    assert failed.exit_code == 1
+    assert "this model looks at pictures of the clips" in failed.stderr
+
+
 def test_people_get_words_and_tables(cache: Cache, mine: Located) -> None:
     said = ser(cache, "train", "svm", mine.name, "--encoder", "logmel", "--split", "random")
     assert said.exit_code == 0, said.stderr
@@ -61,6 +83,27 @@ def test_people_get_words_and_tables(cache: Cache, mine: Located) -> None:
     compared = ser(cache, "runs", "compare", run.id, run.id[:5]).stdout
     assert "UAR differs by +0.0 points" in compared
     assert ser(cache, "runs", "rm", run.id).stdout == f"removed {run.id}: {run.title}\n"
+
+
+def test_a_damaged_run_hides_no_others(cache: Cache, mine: Located) -> None:
+    made = [answer(cache, "train", "svm", mine.name, "--encoder", "logmel", "--kernel", of) for of in ("rbf", "linear")]
+    (cache.root / "runs" / made[0]["id"] / "predictions-2.csv").write_bytes(b'a,"b')
+    listed = {one["id"]: one["problem"] for one in answer(cache, "runs", "ls")["runs"]}
+    assert listed[made[1]["id"]] is None
+    assert listed[made[0]["id"]].startswith(f"predictions-2.csv of run {made[0]['id']} is damaged")
+    said = ser(cache, "runs", "ls").stdout
+    assert "linear kernel" in said
+    assert "predictions-2.csv" in said
+
+
+def test_one_recording_twice_is_no_shared_speaker(cache: Cache, mine: Located) -> None:
+    table = pd.read_csv(mine.root / "metadata.csv", dtype=str)
+    last, first = table["file_name"].iloc[-1], table["file_name"].iloc[0]
+    assert table["speaker"].iloc[-1] != table["speaker"].iloc[0]
+    shutil.copy(mine.root / first, mine.root / last)
+    said = ser(cache, "train", "svm", mine.name, "--encoder", "logmel").stdout
+    assert "some recordings are in training and test" in said
+    assert "speakers are shared" not in said
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from ser_core.encoders.base import Encoder
 from ser_core.experiments import ExperimentError, Plan
 from ser_core.models import unfinished
 from ser_core.models.inputs import Inputs
+from ser_core.models.network import NetworkError
 from ser_core.runs import Run, RunError
 from ser_core.splits import SplitError
 
@@ -262,6 +263,32 @@ def test_clips_of_unknown_labels_are_left_out(train: Callable[..., Run], mine: L
     table.assign(emotion=None).to_csv(mine.root / "metadata.csv", index=False)
     with pytest.raises(ExperimentError, match="no clip of mine has a known emotion, a known speaker and moments"):
         train(Plan("svm", "mine", encoder="moments"))
+
+
+@pytest.mark.parametrize(
+    ("plan", "sentence"),
+    [
+        (
+            Plan("svm", "mine", encoder="mel-picture"),
+            "svm is given vectors, and mel-picture makes pictures: name another",
+        ),
+        (Plan("cnn_mlp", "mine", encoder="mel-picture"), "cnn_mlp is given vectors, and mel-picture makes pictures"),
+        (Plan("mlp", "mine", encoder="moments", layer=2), "layer 2: moments has layers 0 to 1"),
+        (Plan("mlp", "mine", encoder="moments", layer=-3), "layer -3: moments has layers 0 to 1"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_said_before_anything_is_computed(
+    train: Callable[..., Run], cache: Cache, plan: Plan, sentence: str
+) -> None:
+    with pytest.raises(ExperimentError, match=sentence):
+        train(plan)
+    assert (runs.ls(cache), cache.ls()) == ([], [])
+
+
+def test_a_device_that_is_not_there_leaves_no_run(train: Callable[..., Run], cache: Cache) -> None:
+    with pytest.raises(NetworkError, match="device 'abacus' is not available here"):
+        train(MLP, device="abacus")
+    assert (runs.ls(cache), cache.ls()) == ([], [])
 
 
 def test_too_few_speakers_are_a_sentence(train: Callable[..., Run], mine: Located) -> None:

@@ -12,6 +12,7 @@ from ser_core.encoders import ENCODERS
 from ser_core.importance import ImportanceError
 from ser_core.models import svm
 from ser_core.models.inputs import Inputs, per_speaker
+from ser_core.models.svm import ModelError
 from ser_core.runs import Run
 from ser_core.splits import Fold
 
@@ -60,7 +61,7 @@ def test_importance_by_the_same_orders_done_by_hand() -> None:
     y = (x[:, 0] + 0.3 * x[:, 1] > 0.2).astype(np.intp)
     of = {"first": only([0]), "rest": only([1, 2])}
     table = importance.importance(Threshold((0, 1)), Inputs(x, None), y, groups=of, repeats=7, seed=3)
-    random = np.random.default_rng(3)
+    random = np.random.default_rng((3, 1))
     orders = [random.permutation(30) for _ in range(7)]
     whole = balanced_accuracy_score(y, x[:, 0] + x[:, 1] > 0)
     falls = {
@@ -104,16 +105,16 @@ def test_what_has_no_groups_of_values() -> None:
     y = np.array([0, 1, 0, 1])
     with pytest.raises(ImportanceError, match="no groups of values"):
         importance.importance(Threshold(), x, y, groups={}, seed=0)
-    with pytest.raises(ImportanceError, match="no vectors"):
-        importance._shuffled(pictures, only([0]), y)
+    with pytest.raises(ModelError, match="was given pictures"):
+        importance.importance(Threshold(), pictures, y, groups={"all": only([0])}, seed=0)
 
 
 @pytest.mark.parametrize(
     ("name", "n_groups", "words", "n_values"),
     [
-        ("egemaps", 42, "pitch level", 4),
-        ("spectral", 10, "spectral shape (MFCC)", 80),
-        ("compare_2016", 15, "auditory spectrum (26 bands)", 2600),
+        ("egemaps", 16, "vowel sounds (formant frequencies)", 6),
+        ("spectral", 9, "spectral shape (MFCC)", 80),
+        ("compare_2016", 14, "energy in 26 bands of hearing (auditory spectrum)", 2600),
         ("logmel", 8, "mel bands 71 to 80", 20),
     ],
 )
@@ -177,15 +178,18 @@ def test_importance_in_all_folds_of_a_run(cache: Cache, normalise: str) -> None:
     """Values move among the test clips of a fold alone; the UAR is that of all folds together."""
     embed(cache)
     run, told = keep(cache, normalise=normalise), []
-    assert not importance.kept(run, cache=cache, repeats=3, seed=5)
+    assert importance.kept(run, cache=cache, repeats=3, seed=5) is None
     table = importance.of_run(run, cache=cache, repeats=3, seed=5, progress=lambda *now: told.append(now))
-    assert told[-1] == (10, 10)
-    assert importance.kept(run, cache=cache, repeats=3, seed=5)
+    assert list(dict.fromkeys(told)) == [(done, 18) for done in range(1, 19)]
+    again = importance.kept(run, cache=cache, repeats=3, seed=5)
+    assert again is not None
+    pd.testing.assert_frame_equal(again, table)
 
-    x, random, uars = given_to(normalise).vectors, np.random.default_rng(5), []
+    x, uars = given_to(normalise).vectors, []
     assert x is not None
     rows = [fold.test[::-1] for fold in folds()]
-    orders = [[random.permutation(len(own)) for _ in range(3)] for own in rows]
+    randoms = [np.random.default_rng((5, fold)) for fold in (1, 2)]
+    orders = [[random.permutation(N // 2) for _ in range(3)] for random in randoms]
     truth = np.concatenate([Y[own] for own in rows])
     for repeat in (None, 0, 1, 2):
         said = []
@@ -208,7 +212,26 @@ def test_importance_of_a_run_is_computed_once(cache: Cache, monkeypatch: pytest.
     first = importance.of_run(run, cache=cache, repeats=2, seed=5)
     monkeypatch.setattr(Run, "fitted", None)
     pd.testing.assert_frame_equal(importance.of_run(run, cache=cache, repeats=2, seed=5), first)
-    assert not importance.kept(run, cache=cache, repeats=2, seed=6)
+    assert importance.kept(run, cache=cache, repeats=2, seed=6) is None
+
+
+def test_a_stop_keeps_the_folds_that_are_done(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed(cache)
+    run = keep(cache)
+
+    def stop(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        importance.of_run(run, cache=cache, repeats=2, progress=stop)
+    assert importance.kept(run, cache=cache, repeats=2) is None
+    asked, fitted = [], Run.fitted
+    monkeypatch.setattr(Run, "fitted", lambda self, fold: asked.append(fold) or fitted(self, fold))
+    gone_on = importance.of_run(run, cache=cache, repeats=2)
+    assert asked == [2]
+    other = importance.of_run(run, cache=Cache(cache.root), repeats=2)
+    pd.testing.assert_frame_equal(gone_on, other)
 
 
 def test_runs_that_cannot_be_asked(cache: Cache) -> None:

@@ -38,7 +38,7 @@ def test_the_group_that_is_missed_most_is_above():
     assert tuple(figure.layout.yaxis.range) == (2.5, -0.5)
     assert [x for x in spans.x if x is not None] == pytest.approx([15, 25, 1, 3, -2, 1])
     assert bars.text[0].startswith("<b>&lt;b&gt;pitch&lt;/b&gt;</b>, 1 value<br>")
-    assert bars.text[0].endswith("UAR without it: -20.0 points (-25.0 to -15.0)")
+    assert bars.text[0].endswith("UAR without it: \u221220.0 points (\u221225.0 to \u221215.0)")
     assert "2 values" in bars.text[1]
     clear(figure)
 

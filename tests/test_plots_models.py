@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -91,27 +93,29 @@ def test_the_cell_in_hand_is_framed():
     assert ((frame.y0 + frame.y1) / 2, (frame.x0 + frame.x1) / 2) == (2, 1)
 
 
-def test_the_leaderboard_has_the_best_above_and_knows_the_number_of_each():
+def test_the_leaderboard_keeps_its_order_and_knows_the_number_of_each():
     entries = [entry("<i>low</i>", 0.4), entry("high", 0.8, contaminated=True), entry("mid", 0.6, unseen=False)]
     figure = plot.leaderboard(entries)
     names = [text.strip() for text in figure.layout.yaxis.ticktext]
-    assert names == ["high", "mid", "&lt;i&gt;low&lt;/i&gt;"]
+    assert names == ["&lt;i&gt;low&lt;/i&gt;", "high", "mid"]
     assert tuple(figure.layout.yaxis.range) == (2.5, -0.5)
     points = figure.data[2:]
     placed = {trace.customdata[0]: (trace.x[0], trace.y[0]) for trace in points}
-    assert placed == {1: (80.0, 0), 2: (60.0, 1), 0: (40.0, 2)}
+    assert placed == {0: (40.0, 0), 1: (80.0, 1), 2: (60.0, 2)}
     looks = {trace.name: (trace.marker.symbol, trace.marker.color) for trace in points}
     assert looks == {
         "unseen speakers": ("circle", rows.BAR),
         "shared speakers": ("circle-open", rows.BAR),
-        "unseen speakers, contaminated": ("circle", GREY),
+        "unseen speakers, input saw the corpus": ("circle", GREY),
     }
     assert "&lt;i&gt;low&lt;/i&gt;" in points[0].text[0]
     assert "UAR 40.0 % (30.0 to 45.0)" in points[0].text[0]
     chance, spans = figure.data[:2]
     assert list(chance.x) == [12.5] * 3
-    assert list(spans.x)[:2] == pytest.approx([70, 85])
+    assert list(spans.x)[:2] == pytest.approx([30, 45])
     assert list(spans.y)[:2] == [0, 0]
+    assert [trace.name for trace in figure.data[:2]] == ["guessing", "95 % interval"]
+    assert not [trace.name for trace in figure.data if trace.showlegend is False]
     assert spans.unselected.marker.opacity == chance.unselected.marker.opacity == 1
     clear(figure)
 
@@ -156,10 +160,12 @@ def test_the_premium_is_a_pair_of_bars_with_intervals_above_chance():
     assert [list(one.x[:2]) for one in spans] == [pytest.approx([70, 78]), pytest.approx([48, 56])]
     assert unseen.text[0] == "unseen speakers: UAR 52.0 % (48.0 to 56.0)"
     lines = [line.strip() for line in figure.layout.yaxis.ticktext[0].split("<br>")]
-    assert lines == ["cnn3", "premium 22.3 points (18.0 to 26.0)"]
+    assert lines == ["cnn3", "premium +22.3 points (+18.0 to +26.0)"]
     assert figure.layout.yaxis.ticktext[1].startswith("&lt;u&gt;x&lt;/u&gt;")
     assert figure.layout.shapes[0].x0 == 12.5
     clear(figure)
+    figure = plot.premium({"x": dataclasses.replace(PREMIUM, interval=(-0.012, 0.26))}, chance=0.125)
+    assert "(\u22121.2 to +26.0)" in figure.layout.yaxis.ticktext[0]
 
 
 def test_two_runs_have_their_letters_on_their_outer_sides():
@@ -177,6 +183,8 @@ def test_two_runs_have_their_letters_on_their_outer_sides():
     assert list(line.x[:2]) == pytest.approx([90, 70])
     assert np.isnan(line.x[2])
     assert list(a.marker.symbol) == [emotions.style(name).symbol for name in CLASSES]
+    low, high = figure.layout.xaxis.range
+    assert low < 0 < 100 < high  # room for the letters of points at the ends
     assert figure.layout.annotations[0].text == "<b>A</b>  &lt;b&gt;one&lt;/b&gt;<br><b>B</b>  two"
     clear(figure)
 

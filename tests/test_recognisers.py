@@ -135,7 +135,7 @@ def opened(cache: Cache, monkeypatch: pytest.MonkeyPatch, view: str, **link: str
     return app
 
 
-@pytest.mark.parametrize("view", ["explore", "clusters", "circumplex"])
+@pytest.mark.parametrize("view", ["explore", "clusters", "circumplex", "distances", "timeline"])
 def test_a_map_of_clips_that_the_network_learnt_from_is_marked(made, cache, monkeypatch, view: str) -> None:
     run = made[1]["mlp"]
     key = next(one.key for one in cache.stores() if one.recipe["name"] == f"run:{run.id}")
@@ -162,7 +162,7 @@ def test_the_page_places_a_clip_and_asks_every_model(made, cache, monkeypatch, n
     app = upload(opened(cache, monkeypatch, "place", encoder=key), ("mine.wav", wav()))
     table = next(one.value for one in app.dataframe if "says" in one.value.columns)
     placed = placement.atlas("tones", wanted, dimensions=2, cache=cache).place(wav())
-    assert list(table["model"]) == [one.run.title for one in placed.recognised]
+    assert list(table["model"]) == [one.run.title.replace(" · tones", "") for one in placed.recognised]
     assert list(table["says"]) == [one.named for one in placed.recognised]
     for row, one in zip(table.to_dict("records"), placed.recognised, strict=True):
         assert [row[word] for word in one.words] == pytest.approx(100 * one.probabilities, rel=1e-4)

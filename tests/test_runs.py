@@ -132,6 +132,7 @@ def test_removed_is_gone(cache: Cache) -> None:
     with run_files.writing(cache, run.id), pytest.raises(RunError, match=f"run {run.id} is being trained just now"):
         runs.remove(cache, run.id)
     assert runs.ls(cache)
+    (run.folder.parent / f".{run.id}.tmp" / "left").mkdir(parents=True)  # by a deletion that was stopped
     runs.remove(cache, run.id[:6])
     assert runs.ls(cache) == []
     assert list((cache.root / "runs").iterdir()) == []
@@ -164,6 +165,26 @@ def test_what_has_seen_the_corpus_is_said(cache: Cache) -> None:
     assert "was tuned on ravdess: it knew these clips before (P1, section 3.5.1)" in run.contaminated
     assert make(cache, inputs={"vectors": xlsr}, kind="emodb").contaminated is None
     assert make(cache, kind="ravdess").contaminated is None
+    inner = {"name": "run:0123456789ab", "inputs": [f"{xlsr['name']} 0123"], "layers": ["hidden"], "dim": 2}
+    below = make(cache, 1, 2, 3, inputs={"vectors": inner}, kind="ravdess")
+    assert below.contaminated == run.contaminated
+    assert below.evaluation.speaker_independent
+    assert not below.speaker_independent
+
+
+def test_a_model_of_another_version_is_left_out(cache: Cache) -> None:
+    known = make(cache, 1)
+    unknown = recipe(model="cnn99")
+    folder = Path(shutil.copytree(known.folder, known.folder.parent / run_files.name(unknown)))
+    (folder / "recipe.json").write_text(json.dumps(unknown))
+    assert [run.id for run in runs.ls(cache)] == [known.id]
+
+
+def test_facts_without_a_fold_are_a_sentence(cache: Cache) -> None:
+    run = make(cache, 1, 2)
+    (run.folder / "facts.json").write_text(json.dumps(run.facts | {"folds": {"1": FACTS}}))
+    with pytest.raises(RunError, match=rf"facts.json of run {run.id} is damaged"):
+        _ = runs.get(cache, run.id).seconds
 
 
 def test_the_cache_knows_runs(cache: Cache) -> None:

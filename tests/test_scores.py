@@ -217,3 +217,22 @@ def test_resampled_confusions_by_hand() -> None:
     for times, counts in list(zip(scores.draws(7), found, strict=True))[:20]:
         drawn = np.concatenate([np.tile(of, n) for of, n in zip(rows, times[1:], strict=True)])
         assert np.array_equal(counts, metrics.confusion_matrix(TRUTH[drawn], PREDICTED[drawn], labels=range(E)))
+
+
+def test_intervals_of_the_recalls_by_drawing_speakers_one_by_one() -> None:
+    """The last emotion is one speaker's alone; of the one after it there is no clip."""
+    truth = np.where((TRUTH == 3) & (SPEAKERS != "s2"), 0, TRUTH)
+    found = scores.recall_intervals(truth, PREDICTED, SPEAKERS, n_classes=E + 1)
+    names = np.unique(SPEAKERS)
+    drawn = []
+    for times in scores.draws(len(names)):
+        clips = np.concatenate([np.flatnonzero(name == SPEAKERS) for name in np.repeat(names, times)])
+        recalls = metrics.recall_score(
+            truth[clips], PREDICTED[clips], labels=range(E), average=None, zero_division=np.nan
+        )
+        drawn.append(recalls)
+    assert np.isnan(drawn).any()
+    assert found[:E] == [
+        pytest.approx(tuple(ends), abs=1e-9) for ends in np.nanpercentile(drawn, [2.5, 97.5], axis=0).T
+    ]
+    assert found[E] is None

@@ -201,8 +201,8 @@ def test_what_it_learnt_from(made, cache: Cache) -> None:
     run = made[1]["mlp"]
     tested = run.tested[run.tested["fold"] == 1]
     assert tested["speaker"].nunique() == 1
-    assert len(Trained(run).taught()) == 60 - len(tested)
-    assert not Trained(run).taught() & set(tested["sha"])
+    assert len(run.taught()) == 60 - len(tested)
+    assert not run.taught() & set(tested["sha"])
     recipe = embeddings.full_recipe(Trained(run))
     digests = [*run.clips["sha"], "0" * 64]
     assert trained.n_taught(recipe, digests, cache=cache) == 45
@@ -220,8 +220,11 @@ def test_a_network_on_the_inner_layer_of_another_has_learnt_from_both_ones_clips
     find = partial(trained.find, cache=cache)
     plan = replace(small_runs.PLANS["shared"], encoder=f"run:{run.id}.2", epochs=1)
     above = experiments.train(plan, cache=cache, find=find, device="cpu")
-    assert Trained(above).taught() == above.taught() | run.taught(2)
-    assert len(Trained(above).taught()) > max(len(above.taught()), len(run.taught(2)))
+    own = set(above.clips["sha"]) - set(above.tested["sha"])
+    assert above.taught() == own | run.taught(2)
+    assert len(above.taught()) > max(len(own), len(run.taught(2)))
+    assert not above.speaker_independent
+    assert above.contaminated == f"run:{run.id}.2 was itself trained on {len(run.taught(2))} of these 60 clips"
     assert trained.find(f"run:{above.id}", cache=cache).encode([tone(300)]).shape == (1, 1, 64)
     runs.remove(cache, above.id)
 

@@ -265,6 +265,7 @@ def test_a_last_batch_of_one_clip_is_left_out() -> None:
 def test_products_are_computed_in_the_precision_asked_for(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = set()
     forward = Cnn.forward
+    network, _ = train(training=replace(FAST, epochs=1), precision=precision)
 
     def watched(self: Cnn, pictures: torch.Tensor) -> torch.Tensor:
         logits = forward(self, pictures)
@@ -274,7 +275,27 @@ def test_products_are_computed_in_the_precision_asked_for(precision: str, monkey
     monkeypatch.setattr(Cnn, "forward", watched)
     train(training=replace(FAST, epochs=1), precision=precision)
     learning = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    assert seen == {(True, learning), (False, torch.float32)}
+    assert seen == {(True, learning), (False, learning)}
+    seen.clear()
+    network.probabilities(clips("cnn3"), device="cpu")
+    assert seen == {(False, torch.float32)}  # what is kept does not depend on what it was learnt in
+
+
+def test_the_number_of_threads_changes_nothing_for_vectors() -> None:
+    one = train("mlp")
+    torch.set_num_threads(2)
+    two = train("mlp")
+    assert torch.get_num_threads() == 2  # as it was before
+    assert same(one, two)
+    threads = set()
+
+    def look(_: Epoch) -> None:
+        threads.add(torch.get_num_threads())
+
+    train("mlp", progress=look)
+    assert threads == {1}
+    train("cnn3", progress=look)
+    assert threads == {1, 2}
 
 
 def test_auto_stands_for_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

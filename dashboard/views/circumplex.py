@@ -83,7 +83,7 @@ def order(choice: frame.Choice) -> bool:
     with st.sidebar:
         alignment = circumplex_panel.turn(fitted.circle.alignment)
     result = fitted if alignment is None else affect_data.order(choice.names, choice.store, view, alignment)
-    frame.synthetic(choice.located)
+    frame.cautions(choice.names, choice.store)
     frame.notes()
     circumplex_panel.order(result, dimensions=choice.found.vectors.shape[2])
     facts = (*frame.view_facts(choice, view), "no split: all clips", "emotions under common names")
@@ -102,7 +102,7 @@ def plane(choice: frame.Choice) -> bool:
         st.caption(LEARNT[method])
     frame.introduce(PLANE_SEEN, PLANE_TRUST)
     clip_panel.check_link(choice.found)
-    frame.synthetic(choice.located)
+    frame.cautions(choice.names, choice.store)
     how: dict[str, Any] = {"layer": layer, "scaling": scaling, "method": method}
     found = affect_data.planes(choice.names, choice.store, **how)
     if found is None:

@@ -90,7 +90,7 @@ def main() -> None:
     )
     clusters_plot.dress(scene.figure, names=None if len(chosen) == len(known) else chosen)
     clip_panel.check_link(choice.found)
-    frame.synthetic(choice.located)
+    frame.cautions(choice.names, choice.store)
     frame.notes()
 
     def under() -> None:

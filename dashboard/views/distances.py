@@ -55,7 +55,7 @@ def main() -> None:
     measured = affect_data.distances(choice.names, choice.store, question)
     pair = distances_panel.pair_in_hand(measured.distances.names)
     clip_panel.check_link(choice.found)
-    frame.synthetic(choice.located)
+    frame.cautions(choice.names, choice.store)
     frame.notes()
     distances_panel.warn(measured.distances, question)
     distances_panel.between_emotions(choice, measured, question, sorting=sorting, pair=pair)

@@ -35,7 +35,7 @@ def main() -> None:
         return
     scene = map_panel.scene(choice.found, drawn, column=column, common=len(choice.names) > 1)
     clip_panel.check_link(choice.found)
-    frame.synthetic(choice.located)
+    frame.cautions(choice.names, choice.store)
     frame.notes()
     map_panel.show(scene, under=lambda: quality_panel.show(choice.found, drawn))
     facts = [*frame.view_facts(choice, view), "no split: all clips"]

@@ -95,20 +95,15 @@ def main() -> None:
         DRAW[part](corpus, here)
     else:
         st.markdown(EMPTY.format(corpus=widgets.plain(corpus)))
+    located = [one for one in data.corpora() if one.name == corpus]
     with above:
         frame.notes()
-    _source(corpus)
+        frame.synthetic(located)
+    for one in located:
+        st.caption(widgets.plain(f"Source: {corpus}: {one.corpus.citation} ({one.corpus.licence})."))
     with st.expander("How to read this page"):
         st.markdown(REFERENCES)
     links.publish()
-
-
-def _source(corpus: str) -> None:
-    """Say where the clips come from, where the corpus is here."""
-    located = [one for one in data.corpora() if one.name == corpus]
-    frame.synthetic(located)
-    for one in located:
-        st.caption(widgets.plain(f"Source: {corpus}: {one.corpus.citation} ({one.corpus.licence})."))
 
 
 def _corpus(finished: list[Run]) -> str | None:

@@ -93,7 +93,7 @@ def _top(choice: frame.Choice, upload: uploads.Upload | None) -> str:
     frame.introduce(SEEN, TRUST)
     st.caption(upload_panel.PRIVACY)
     clip_panel.check_link(choice.found)
-    frame.synthetic(choice.located)
+    frame.cautions(choice.names, choice.store)
     with st.container() if upload is None else st.expander("Add clips"):
         upload_panel.add()
     upload_panel.problems()

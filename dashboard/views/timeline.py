@@ -70,7 +70,7 @@ def main() -> None:
 
 def show(choice: timeline_choice.Choice) -> None:
     """Draw what was chosen, or offer to learn what it takes."""
-    frame.synthetic(list({one.name: one for one in (choice.diary, choice.learner)}.values()))
+    frame.cautions(tuple(dict.fromkeys((choice.diary.name, choice.learner.name))), choice.store)
     clip_panel.check_link(choice.found)
     diary = affect_data.diary(
         choice.diary.name, choice.learner.name, choice.store,

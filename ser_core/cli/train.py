@@ -96,7 +96,7 @@ def runs_ls(cache: CacheOption = None, as_json: JsonOption = False) -> None:
     """List the trained models, the newest first."""
     from ser_core import runs
 
-    found = [_line(run) for run in runs.ls(where(cache))]
+    found = [_listed(run) for run in runs.ls(where(cache))]
     if as_json:
         print_json({"runs": found})
         return
@@ -111,8 +111,12 @@ def runs_ls(cache: CacheOption = None, as_json: JsonOption = False) -> None:
             "the encoder has seen the corpus" if one["contaminated"] else "",
         )
         for one in found
+        if not one["problem"]
     ]
     print_table("id", "model · corpus · split", "folds", "UAR", "95 %", "parameters", "trained for", "", rows=rows)
+    for one in found:
+        if one["problem"]:
+            typer.echo(one["problem"])
 
 
 @command(runs_app, "show")
@@ -169,6 +173,38 @@ def runs_compare(a: RunName, b: RunName, cache: CacheOption = None, as_json: Jso
     )
 
 
+@command(runs_app, "importance")
+def runs_importance(
+    run: RunName,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each group is shuffled.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the orders.")] = 0,
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which groups of measures a model needs: what UAR loses when they are shuffled among the test clips."""
+    from ser_core import importance, runs
+
+    kept = where(cache)
+    found = runs.get(kept, run)
+    how = {"repeats": repeats, "seed": seed}
+    with job(kept, importance.arguments(found, **how), importance.title(found)) as report:
+        table = importance.of_run(found, cache=kept, **how, progress=report)
+    if as_json:
+        print_json(
+            {
+                "id": found.id,
+                "title": found.title,
+                "uar": found.evaluation.uar,
+                **how,
+                "groups": table.to_dict("records"),
+            }
+        )
+        return
+    percent = [[f"{100 * value:+.1f}" for value in table[name]] for name in ("drop", "low", "high")]
+    rows = zip(table["words"], table["n_values"], *percent, strict=True)
+    print_table("shuffled", "values", "points of UAR lost", "2.5 %", "97.5 %", rows=rows)
+
+
 def _line(run: "Run") -> dict[str, Any]:
     """Return a run in one line of a list."""
     from ser_core import scores
@@ -179,8 +215,18 @@ def _line(run: "Run") -> dict[str, Any]:
     if run.n_done:
         found = run.evaluation
         told |= {"uar": found.uar, "uar_95": found.interval(scores.uar), "n_clips": len(found.truth)}
-        told |= {"speaker_independent": found.speaker_independent}
+        told |= {"speaker_independent": run.speaker_independent}
     return told
+
+
+def _listed(run: "Run") -> dict[str, Any]:
+    """Return a run in one line, or why its files cannot be read: one damaged run hides no others."""
+    from ser_core.runs import RunError
+
+    try:
+        return {**_line(run), "problem": None}
+    except RunError as error:
+        return {"id": run.id, "title": run.title, "problem": str(error)}
 
 
 def _summary(run: "Run") -> dict[str, Any]:
@@ -218,7 +264,9 @@ def _show(run: "Run", *, as_json: bool) -> None:
     for name, words in (("uar", "UAR"), ("wa", "WA"), ("macro_f1", "macro-F1"), ("auc", "AUC")):
         if summary[name] is not None:
             typer.echo(f"{words:9} {summary[name]:.4f}  (95 % interval {span(summary[f'{name}_95'], digits=3)})")
-    apart = "no speaker is in training and test at once" if summary["speaker_independent"] else "speakers are shared"
+    apart = "no speaker is in training and test at once"
+    if not run.evaluation.speaker_independent:
+        apart = "speakers are shared" if run.folds["shared"].any() else "some recordings are in training and test"
     some = "" if run.finished else f", {run.n_done} of {run.n_folds} folds so far"
     typer.echo(f"{summary['n_clips']} test clips{some}; {apart}; intervals resample speakers")
     if run.contaminated:

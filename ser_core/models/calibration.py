@@ -84,6 +84,24 @@ def couple(shares: Floats) -> Floats:
     return found / found.sum(axis=1, keepdims=True)
 
 
+def votes(decisions: Floats) -> NDArray[np.intp]:
+    """Return the class that wins most pairs, (m,), of those that tie the first, as `sklearn.svm.SVC` decides.
+
+    ``decisions`` (m, n_pairs) are above 0 for the first class of a pair; where there is one pair, for the second.
+
+    Examples
+    --------
+    >>> votes(np.array([[1.0, -1.0, -1.0], [-1.0, 1.0, 1.0]]))
+    array([2, 1])
+    """
+    first = decisions < 0 if decisions.shape[1] == 1 else decisions > 0
+    won = np.zeros((len(decisions), n_classes(decisions)), np.intp)
+    for pair, (a, b) in enumerate(combinations(range(won.shape[1]), 2)):
+        won[:, a] += first[:, pair]
+        won[:, b] += ~first[:, pair]
+    return won.argmax(axis=1)
+
+
 def n_classes(of_pairs: Floats) -> int:
     """Return how many classes make so many pairs."""
     return round((1 + np.sqrt(1 + 8 * of_pairs.shape[1])) / 2)

@@ -48,7 +48,7 @@ class Card:
     pretrains: bool = False
 
 
-_CNN: Final = Training(weight_decay=5e-5, clip_norm=1.0, plateau=3)
+_CNN: Final = Training(weight_decay=5e-5, clip_norm=1.0, plateau=3, patience=6)
 _P1: Final = (0.15, 0.15)
 
 

@@ -9,20 +9,20 @@ STEPS: Final = 256
 """A share is rounded to one in so many: each value gets one byte of a random word."""
 
 
-class Dropout(nn.Module):
+class Dropout(nn.Dropout):
     """Set a share of the values to 0 while training and scale the others up, so that the mean stays, as `nn.Dropout`.
 
     Values must lie densely in memory, in whatever order.
     """
 
     def __init__(self, share: float) -> None:
-        super().__init__()
+        super().__init__(share)
         self.steps = round(STEPS * share)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """Return values of the same shape."""
         if not self.training:
-            return x
-        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
-        kept = words.view(torch.uint8).as_strided(x.shape, x.stride()) >= self.steps
-        return x * (kept * (STEPS / (STEPS - self.steps))).to(x.dtype)
+            return input
+        words = torch.empty(-(-input.numel() // 8), dtype=torch.int64, device=input.device).random_(-(2**63), None)
+        kept = words.view(torch.uint8).as_strided(input.shape, input.stride()) >= self.steps
+        return input * (kept * (STEPS / (STEPS - self.steps))).to(input.dtype)

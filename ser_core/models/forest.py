@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
+Nodes = NDArray[np.int32]
 Point = dict[str, Any]
 
 GRID: Final[dict[str, tuple[Any, ...]]] = {
@@ -93,19 +94,32 @@ class Forest:
         scaling = {name.removeprefix(SCALING): value for name, value in arrays.items() if name.startswith(SCALING)}
         return cls(*(arrays[name] for name in PACKED), scaling=Scaling.of(scaling), classes=tuple(classes))
 
-    def _block(self, x: NDArray[np.float32]) -> Floats:
-        node = np.tile(self.roots, len(x))
-        clip = np.repeat(np.arange(len(x)), len(self.roots))
-        on = np.arange(len(node))
+    @property
+    def leaves(self) -> NDArray[np.bool_]:
+        """Whether each node is a leaf, (n_nodes,)."""
+        return self.left == np.arange(len(self.left))
+
+    def shares(self) -> Floats:
+        """Return the shares of the classes in each node, (n_nodes, E)."""
+        return self.counts / self.counts.sum(axis=1, keepdims=True)
+
+    def down(self, x: NDArray[np.float32], clip: Rows, node: Nodes, *, until: NDArray[np.bool_]) -> Nodes:
+        """Return where clips, rows of scaled ``x``, come to that start at a ``node`` each: the first node of ``until``.
+
+        ``clip`` and ``node`` have one shape, (n,); ``until`` (n_nodes,) has all `leaves`.
+        """
+        node, on = node.copy(), np.flatnonzero(~until[node])
         while len(on):
             at = node[on]
             below = x[clip[on], self.feature[at]] <= self.threshold[at]
-            after = np.where(below, self.left[at], self.right[at])
-            node[on] = after
-            on = on[after != at]
-        reached = self.counts[node].astype(np.float64)
-        reached /= reached.sum(axis=1, keepdims=True)
-        return reached.reshape(len(x), len(self.roots), -1).mean(axis=1)
+            node[on] = after = np.where(below, self.left[at], self.right[at])
+            on = on[~until[after]]
+        return node
+
+    def _block(self, x: NDArray[np.float32]) -> Floats:
+        clip = np.repeat(np.arange(len(x)), len(self.roots))
+        node = self.down(x, clip, np.tile(self.roots, len(x)), until=self.leaves)
+        return self.shares()[node].reshape(len(x), len(self.roots), -1).mean(axis=1)
 
 
 def fit(

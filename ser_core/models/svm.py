@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ser_core.errors import SerError
-from ser_core.models.calibration import couple, n_classes, platt
+from ser_core.models.calibration import couple, platt, votes
 from ser_core.models.inputs import Inputs
 from ser_core.splits import Fold, inner
 
@@ -91,21 +91,22 @@ class Recogniser:
 
         The most probable class is another one for 5 to 9 clips in 100.
         """
-        decisions = self._decisions(x)
-        first = decisions < 0 if decisions.shape[1] == 1 else decisions > 0
-        won = np.zeros((len(x), n_classes(decisions)), np.intp)
-        for pair, (a, b) in enumerate(combinations(range(won.shape[1]), 2)):
-            won[:, a] += first[:, pair]
-            won[:, b] += ~first[:, pair]
-        return won.argmax(axis=1)
+        return votes(self._decisions(x))
+
+    def kernel_with(self, x: NDArray[np.floating], columns: Rows | slice = slice(None)) -> Floats:
+        """Return the kernel (m, s) of vectors (m, dim) with the support vectors, as some of their columns make it.
+
+        That of all columns is the sum (``linear``) or the product (``rbf``) of what the parts make.
+        """
+        z = (x[:, columns].astype(np.float64) - self.centre[columns]) / self.spread[columns]
+        support = self.support[:, columns]
+        products = z @ support.T
+        if self.kernel == "linear":
+            return products
+        return _rbf(products, np.square(z).sum(axis=1), np.square(support).sum(axis=1), self.spread)
 
     def _decisions(self, x: NDArray[np.floating]) -> Floats:
-        z = (x.astype(np.float64) - self.centre) / self.spread
-        products = z @ self.support.T
-        if self.kernel == "rbf":
-            own, others = np.square(z).sum(axis=1), np.square(self.support).sum(axis=1)
-            products = _rbf(products, own, others, self.spread)
-        return self.machine.decisions(products)
+        return self.machine.decisions(self.kernel_with(x))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return all that `of` needs beside the vectors that it was learnt from."""

@@ -93,7 +93,8 @@ def fit(
 
     The test part is not looked at: scaling is learnt from the training part; the best epoch (`epochs.chosen`), the
     learning rate and the end of training follow the validation part. The same seed, device and precision give the same
-    numbers, interrupted or not; torch's own random numbers are left as they were.
+    numbers, interrupted or not (pictures: with as many threads, for they round differently); torch's own random numbers
+    are left as they were.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def fit(
     dim, shape = sizes(inputs)
     how = _How(card.name, training, classes, seed, augment, pretrain, device, precision)
     copy = Copy(resume, _key(how, fold, y, scaling.arrays()))
-    with _repeatable(device):
+    with _repeatable(device, torch.get_num_threads() if shape else 1):
         torch.manual_seed(_seed(seed, 0))
         module = build(card, dim=dim, shape=shape, n_classes=len(classes))
         state = State(settle(module, device), _adam(module, training))
@@ -191,11 +192,20 @@ def _adam(module: nn.Module, training: Training) -> torch.optim.Adam:
 
 
 @contextmanager
-def _repeatable(device: str) -> Iterator[None]:
-    """Compute the same twice, and leave torch's random numbers and settings as they were."""
+def _repeatable(device: str, threads: int) -> Iterator[None]:
+    """Compute the same twice, and leave torch's random numbers and settings as they were.
+
+    One thread for vectors alone: their products are so small that others cost four times the work, and many times the
+    minutes where the machine is busy.
+    """
+    usual = torch.get_num_threads()
     exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
     with torch.random.fork_rng([torch.cuda.current_device()] if device == "cuda" else []), exact:
-        yield
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(usual)
 
 
 def _train(

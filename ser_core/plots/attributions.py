@@ -32,8 +32,8 @@ def importance(table: pd.DataFrame) -> go.Figure:
     order = table.sort_values("drop", ascending=False, kind="stable")
     words = [shown(text) for text in order["words"]]
     says = [
-        f"<b>{word}</b>, {n:,} {'value' if n == 1 else 'values'}<br>UAR without it: {-100 * drop:+.1f} points "
-        f"({-100 * high:+.1f} to {-100 * low:+.1f})"
+        f"<b>{word}</b>, {n:,} {'value' if n == 1 else 'values'}<br>UAR without it: "
+        f"{rows.signed(-100 * drop)} points ({rows.signed(-100 * high)} to {rows.signed(-100 * low)})"
         for word, n, drop, low, high in zip(
             words, order["n_values"], order["drop"], order["low"], order["high"], strict=True
         )

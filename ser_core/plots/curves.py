@@ -15,7 +15,8 @@ from ser_core.plots.colours import GREY, oklch, shown
 from ser_core.plots.distances import FRAME
 from ser_core.scores import Curve
 
-HEIGHT: Final = 420
+HEIGHT: Final = 330
+"""Of curves over two axes of one scale, in pixels: as much as half of a page 1,280 wide lets them use."""
 SIDE: Final = 320
 """Height of the pictures of a training, in pixels."""
 SHAPES: Final = 5

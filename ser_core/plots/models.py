@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +16,8 @@ from ser_core.plots.colours import GREY, oklch, shown
 
 Interval = tuple[float, float]
 
+HEIGHT: Final = 500
+"""Of the matrix, in pixels: as much as its column on a page 1,280 wide lets it use."""
 FEW: Final = 0.1
 """Below this share cells are pale, with the ink of the page, so that what matters stands out."""
 PALE: Final = "rgba(128,134,145,0.12)"
@@ -30,6 +31,8 @@ RIM: Final = 0.08
 STILL: Final[Any] = {"marker": {"opacity": 1}}
 """Of points that look the same whatever is clicked."""
 LETTERS: Final = ("A", "B")
+LETTER: Final = 5
+"""Room for a letter beside 0 and 100 %, in per cent."""
 FACTS: Final = ["n", "recall", "precision", "f1"]
 PAIR: Final = 62
 """Height of a pair of bars with its gap, in pixels."""
@@ -54,7 +57,7 @@ class Entry:
     def kind(self) -> str:
         """What the legend calls it."""
         speakers = "unseen speakers" if self.unseen else "shared speakers"
-        return f"{speakers}, contaminated" if self.contaminated else speakers
+        return f"{speakers}, input saw the corpus" if self.contaminated else speakers
 
 
 def confusion(
@@ -87,7 +90,7 @@ def confusion(
     return go.Figure(
         [heat, _rim(classes), _targets(counts, shares, classes)],
         rows.bare() | {
-            "height": distances.HEIGHT, "hovermode": "closest", "hoverdistance": -1, "annotations": notes,
+            "height": HEIGHT, "hovermode": "closest", "hoverdistance": -1, "annotations": notes,
             "shapes": [] if cell is None else [distances.frame(*cell)],
             "xaxis": distances.axis(classes) | across | {
                 "range": [-edge, k - 0.5], "tickangle": 0 if k < 7 else -40, "constraintoward": "left",
@@ -98,26 +101,17 @@ def confusion(
 
 
 def leaderboard(entries: Sequence[Entry]) -> go.Figure:
-    """Draw the UAR of runs with their intervals, the best above; the number of an entry travels as ``customdata``."""
-    order = sorted(range(len(entries)), key=lambda number: -entries[number].uar)
-    places = {number: place for place, number in enumerate(order)}
+    """Draw the UAR of runs with their intervals, the first above; the number of an entry travels as ``customdata``."""
     chance = go.Scatter(
-        x=[100 * entries[number].chance for number in order], y=list(range(len(order))), mode="markers", name="chance",
+        x=[100 * one.chance for one in entries], y=list(range(len(entries))), mode="markers", name="guessing",
         marker={"symbol": "line-ns-open", "size": 16, "color": GREY, "line": {"width": 1.5, "color": GREY}},
         hovertemplate="guessing: %{x:.1f} %<extra></extra>", unselected=STILL,
     )  # fmt: skip
-    spans = rows.whiskers([(place, entries[number].interval) for number, place in places.items()], 100.0)
+    spans = rows.whiskers(list(enumerate(one.interval for one in entries)), 100.0)
     out = go.Figure([chance, spans], rows.layout(len(entries), "UAR: mean recall of the emotions"))
-    out.update_traces(showlegend=False)
-    for contaminated, shared in product((False, True), repeat=2):
-        alike = {
-            number: one
-            for number, one in enumerate(entries)
-            if (one.contaminated, one.unseen) == (contaminated, not shared)
-        }
-        if alike:
-            out.add_trace(_points(alike, places))
-    names = [shown(entries[number].label) for number in order]
+    for *_, kind in sorted({(one.contaminated, not one.unseen, one.kind) for one in entries}):
+        out.add_trace(_points({number: one for number, one in enumerate(entries) if one.kind == kind}))
+    names = [shown(one.label) for one in entries]
     out.update_layout(showlegend=True, legend=rows.legend(), hovermode="closest", height=rows.ROW * len(entries) + 84)
     _per_cent(out)
     return out.update_yaxes(rows.places(names))
@@ -205,7 +199,8 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, *, labels: tuple[str, 
         x=0, y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom", align="left", text=said, showarrow=False
     )
     out.update_layout(height=rows.ROW * len(names) + 100, margin_t=46)
-    return _per_cent(out).update_yaxes(rows.places([shown(name) for name in names]))
+    names = [shown(name) for name in names]
+    return _per_cent(out).update_yaxes(rows.places(names)).update_xaxes(range=[-LETTER, 100 + LETTER])
 
 
 def _written(row: int, column: int, text: str) -> dict[str, Any]:
@@ -254,7 +249,7 @@ def _targets(counts: NDArray[np.int64], shares: NDArray[np.float64], classes: Se
     )  # fmt: skip
 
 
-def _points(entries: Mapping[int, Entry], places: Mapping[int, int]) -> go.Scatter:
+def _points(entries: Mapping[int, Entry]) -> go.Scatter:
     """Return the points of entries of one kind: filled for unseen speakers, blue where the encoder is clean."""
     first = next(iter(entries.values()))
     ink = GREY if first.contaminated else rows.BAR
@@ -263,7 +258,7 @@ def _points(entries: Mapping[int, Entry], places: Mapping[int, int]) -> go.Scatt
         for one in entries.values()
     ]
     return go.Scatter(
-        x=[100 * one.uar for one in entries.values()], y=[places[number] for number in entries], mode="markers",
+        x=[100 * one.uar for one in entries.values()], y=list(entries), mode="markers",
         name=first.kind, text=says, hovertemplate="%{text}<extra></extra>", customdata=list(entries), cliponaxis=False,
         marker={"symbol": "circle" if first.unseen else "circle-open", "size": 12, "color": ink,
                 "line": {"color": ink, "width": 2}},
@@ -276,8 +271,8 @@ def _with_interval(share: float, interval: Interval) -> str:
 
 
 def _points_less(one: Premium) -> str:
-    low, high = (100 * end for end in one.interval)
-    return f"premium {100 * one.difference:.1f} points ({low:.1f} to {high:.1f})"
+    said, low, high = (rows.signed(100 * value) for value in (one.difference, *one.interval))
+    return f"premium {said} points ({low} to {high})"
 
 
 def _per_cent(out: go.Figure) -> go.Figure:

@@ -58,6 +58,17 @@ def places(names: Sequence[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def signed(value: float) -> str:
+    r"""Return a number with its sign, a true minus.
+
+    Examples
+    --------
+    >>> signed(2.04), signed(-1.26), signed(-0.01)
+    ('+2.0', '\u22121.3', '+0.0')
+    """
+    return f"{value:+z.1f}".replace("-", "\u2212")
+
+
 def legend() -> dict[str, Any]:
     """Return a legend above the picture that switches nothing off; traces must not be in groups."""
     return {

@@ -1,0 +1,43 @@
+"""The papers' benchmark on synthetic speech: a few epochs of every kind of network, then nothing is trained twice."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ser_core import catalogue, runs
+from ser_core.cache import Cache
+from ser_core.corpora import demo
+
+pytest.importorskip("espeakng_loader")
+
+BENCHMARK = Path(__file__).parent.parent / "benchmarks" / "papers.py"
+ROWS = ["mlp", "cnn3", "cnn3, augmented", "cnn_mlp", "cnn_transformer", "svm, eGeMAPS"]
+
+
+def table(cache: Cache) -> list[list[str]]:
+    asked = ["--corpus", "demo-german", "--cache", str(cache.root), "--seeds", "2", "--epochs", "2"]
+    said = subprocess.run(
+        [sys.executable, str(BENCHMARK), *asked, "--rows", ";".join(ROWS)], capture_output=True, text=True, check=True
+    )
+    lines = [line.strip("| ").split(" | ") for line in said.stdout.splitlines() if line.startswith("| ")]
+    return lines[1:]
+
+
+@pytest.mark.slow
+def test_every_row_is_trained_on_both_splits_and_kept(cache: Cache) -> None:
+    demo.make("german", cache.root / "demo" / "german", seed=7)
+    catalogue.add(cache, "demo-german", cache.root / "demo" / "german")
+    first = table(cache)
+    assert [row[0] for row in first] == ROWS
+    kept = runs.ls(cache)
+    assert len(kept) == 3 * len(ROWS)  # two seeds at random, one of unseen speakers
+    assert all(run.finished for run in kept)
+    for run in kept:
+        assert run.evaluation.speaker_independent == (run.split == "speaker")
+        assert len(run.evaluation.truth) == (280 if run.split == "speaker" else len(run.tested))
+    started = time.monotonic()
+    assert table(cache) == first
+    assert time.monotonic() - started < 60  # libraries are loaded, tables are read
