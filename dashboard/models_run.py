@@ -10,7 +10,7 @@ from dashboard.progress import duration
 from dashboard.runs_data import Scores
 from dashboard.words import interval, number
 from ser_core import splits
-from ser_core.models.cards import CARDS
+from ser_core.models.cards import KNOWN
 from ser_core.runs import Run
 
 LEAKS: Final = (
@@ -126,11 +126,11 @@ def who(run: Run) -> None:
 def recipe(run: Run) -> None:
     """Show what was trained, and how, so that it can be done again."""
     with st.expander("How it was trained"):
-        card = CARDS[run.model]
+        card = KNOWN[run.model]
         facts: dict[str, Any] = {"model": f"{card.title} ({card.source})"}
         facts |= {"given": runs_data.given(run)}
         facts |= {"split": splits.names(run.split), "folds": run.n_folds, "emotions": ", ".join(run.classes)}
-        facts |= {"normalised": run.normalise, "seed": run.recipe["seed"]}
+        facts |= {"normalised": run.normalise, "seed": run.recipe.get("seed")}
         facts |= {name: value for name, value in (run.recipe.get("training") or {}).items() if value is not None}
         facts |= {
             f"{name}, chosen inside the training part": value for name, value in models_curves.chosen(run).items()

@@ -12,7 +12,7 @@ from ser_core import importance as attribution
 from ser_core import spectrogram
 from ser_core.embeddings import Embeddings
 from ser_core.errors import SerError
-from ser_core.models.cards import CARDS
+from ser_core.models.cards import KNOWN
 from ser_core.plots import attributions
 from ser_core.runs import Run
 
@@ -29,7 +29,7 @@ WIDTHS: Final = {
 
 def saliency(run: Run, found: Embeddings, row: int) -> None:
     """Offer to show what in the picture of a clip spoke for an emotion, over its spectrogram, for networks."""
-    if CARDS[run.model].picture is None:
+    if KNOWN[run.model].picture is None:
         return
     named = int(run.evaluation.predicted[row])
     st.markdown("**What in the clip spoke for it (saliency)**")
@@ -84,7 +84,7 @@ def _saliency(run: Run, found: Embeddings, row: int, target: int) -> None:
 
 def importance(run: Run) -> None:
     """Tell which groups of values the model needs, or offer to compute it in the background."""
-    if CARDS[run.model].vectors is None:
+    if KNOWN[run.model].vectors is None:
         return
     st.markdown("##### Which values it needs (permutation importance)")
     if why := runs_data.no_importance(run):
@@ -99,7 +99,7 @@ def importance(run: Run) -> None:
         "it had from that group alone."
     )
     progress.offer(
-        attribution.arguments(run),
+        attribution.arguments(run, seed=attribution.SEED),
         going="The groups are being shuffled; you can go on elsewhere meanwhile.",
         wanted="Not computed yet: some seconds to a few minutes, in the background; it is kept.",
         label="Find out which values it needs",

@@ -139,12 +139,12 @@ def no_importance(run: Run) -> str | None:
 
 def importance(run: Run) -> pd.DataFrame | None:
     """Return which groups of values a run needs; None where it was not computed yet."""
-    return attribution.kept(run, cache=data.cache())
+    return attribution.kept(run, cache=data.cache(), seed=attribution.SEED)
 
 
 def start_importance(run: Run) -> None:
     """Start computing in the background which groups of values a run needs."""
-    jobs.start(data.cache(), attribution.arguments(run), title=attribution.title(run))
+    jobs.start(data.cache(), attribution.arguments(run, seed=attribution.SEED), title=attribution.title(run))
 
 
 def sound(run: Run, row: int) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ser_core import run_files, runs
 from ser_core.cache import Cache
+from ser_core.models.cards import ENSEMBLE
 from ser_core.run_files import RunError
 from ser_core.runs import Run
 from ser_core.store import key
@@ -15,7 +16,8 @@ from ser_core.store import key
 VERSION: Final = 1
 SAME: Final = ("corpus", "kind", "split", "classes", "clips", "n_folds")
 """What the recipes of models that can be combined agree in."""
-SAID_OF: Final = ["part", "file", "sha", "speaker", "truth"]
+PARTS: Final = {"validated": "validation", "tested": "test"}
+CLIP: Final = ["part", "file", "sha", "speaker", "truth"]
 
 
 def combine(names: Sequence[str], *, cache: Cache) -> Run:
@@ -43,7 +45,7 @@ def combine(names: Sequence[str], *, cache: Cache) -> Run:
     first = members[0].recipe
     recipe = {
         "ensemble": VERSION,
-        "model": runs.ENSEMBLE,
+        "model": ENSEMBLE,
         **{name: first[name] for name in (*SAME, "n_clips")},
         "normalise": "speaker" if any(run.normalise == "speaker" for run in members) else "global",
         "n_members": len(members),
@@ -55,13 +57,13 @@ def combine(names: Sequence[str], *, cache: Cache) -> Run:
     with run_files.writing(cache, name := run_files.name(recipe)) as folder:
         run_files.begin(folder, recipe, clips=members[0].clips, folds=members[0].folds, facts=facts)
         for fold in set(range(1, first["n_folds"] + 1)) - set(runs.get(cache, name).done):
-            said = pd.concat([_mean(members, fold, part) for part in ("validated", "tested")])
+            said = pd.concat([_mean(members, fold, part) for part in PARTS])
             run_files.keep_fold(folder, fold, arrays={}, predictions=said, facts=_facts(members, fold))
     return runs.get(cache, name)
 
 
 def _check(run: Run, first: Run) -> None:
-    if run.model == runs.ENSEMBLE:
+    if run.model == ENSEMBLE:
         raise RunError(f"run {run.id} is an ensemble already: name its members")
     if not run.finished:
         raise RunError(f"run {run.id} is not finished: `{run.command}` goes on with it")
@@ -82,11 +84,12 @@ def _mean(members: Sequence[Run], fold: int, part: str) -> pd.DataFrame:
     tables = [getattr(run, part) for run in members]
     tables = [table[table["fold"] == fold].set_index("file", drop=False) for table in tables]
     shared = [file for file in tables[0]["file"] if all(file in table.index for table in tables[1:])]
-    tables = [table.loc[shared] for table in tables]
-    mean = np.mean([runs.probabilities(table) for table in tables], axis=0).reshape(len(shared), -1)
-    clips = tables[0].reset_index(drop=True).assign(part={"tested": "test", "validated": "validation"}[part])
-    said = pd.DataFrame(mean).add_prefix("p_") if len(shared) else pd.DataFrame()
-    return pd.concat([clips[SAID_OF].assign(predicted=mean.argmax(axis=1) if len(shared) else []), said], axis=1)
+    if not shared:
+        return pd.DataFrame()
+    tables = [table.loc[shared].reset_index(drop=True) for table in tables]
+    mean = np.mean([runs.probabilities(table) for table in tables], axis=0)
+    clips = tables[0].assign(part=PARTS[part])[CLIP]
+    return pd.concat([clips.assign(predicted=mean.argmax(axis=1)), pd.DataFrame(mean).add_prefix("p_")], axis=1)
 
 
 def _facts(members: Sequence[Run], fold: int) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def of_run(
     *,
     cache: Cache,
     repeats: int = REPEATS,
-    seed: int = SEED,
+    seed: int,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> pd.DataFrame:
     """Return the `importance` in all folds of a run: values are shuffled within each test part, predictions pooled.
@@ -194,7 +194,7 @@ def of_run(
     return _table(of, np.sum(found, axis=0))
 
 
-def kept(run: Run, *, cache: Cache, repeats: int = REPEATS, seed: int = SEED) -> pd.DataFrame | None:
+def kept(run: Run, *, cache: Cache, repeats: int = REPEATS, seed: int) -> pd.DataFrame | None:
     """Return what `of_run` gives if it was computed before; else None."""
     found = [cache.load_arrays(_recipe(run, fold, repeats, seed)) for fold in run.done]
     if refusal(run) or not found or not all(found):
@@ -202,7 +202,7 @@ def kept(run: Run, *, cache: Cache, repeats: int = REPEATS, seed: int = SEED) ->
     return _table(_groups(run), np.sum([one["counts"] for one in found if one], axis=0))
 
 
-def arguments(run: Run, *, repeats: int = REPEATS, seed: int = SEED) -> list[str]:
+def arguments(run: Run, *, repeats: int = REPEATS, seed: int) -> list[str]:
     """Return the `ser` command that computes it, in the one form that names its job."""
     return ["runs", "importance", run.id, "--repeats", str(repeats), "--seed", str(seed)]
 
@@ -217,6 +217,8 @@ def refusal(run: Run) -> str | None:
     made_with = run.recipe["inputs"]
     if "pictures" in made_with:
         return "this model looks at pictures of the clips: what it goes by is shown on each clip's spectrogram"
+    if "vectors" not in made_with:
+        return "an ensemble has no values of its own: ask its models one by one"
     if not _groups(run):
         return f"the values of {made_with['vectors']['name']} have no names: no groups of them can be told apart"
     return None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ser_core import run_files, splits
 from ser_core.cache import Cache
 from ser_core.evaluation import Evaluation
-from ser_core.models.cards import CARDS
+from ser_core.models.cards import ENSEMBLE, KNOWN
 from ser_core.models.fitted import Fitted, rebuilt
 from ser_core.run_files import RunError
 from ser_core.store import read_json
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def model(self) -> str:
-        """A name of `ser_core.models.cards.CARDS`."""
+        """A name of `ser_core.models.cards.KNOWN`."""
         return self.recipe["model"]
 
     @property
@@ -196,11 +196,13 @@ class Run:
         Raises
         ------
         RunError
-            If the fold is not done, or the file is missing or damaged.
+            If the fold is not done, the file is missing or damaged, or it is an ensemble.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
+        if self.model == ENSEMBLE:
+            raise RunError(f"run {self.id} has no weights of its own: ask its models, {', '.join(self.recipe['of'])}")
         if fold not in self.done:
             raise RunError(f"fold {fold} of run {self.id} is not done: `{self.command}` goes on with it")
         try:
@@ -290,4 +292,4 @@ def remove(cache: Cache, name: str) -> None:
 
 def _read(folder: Path) -> Run | None:
     known = run_files.read(folder)
-    return Run(folder.name, folder, *known) if known and known[0]["model"] in CARDS else None
+    return Run(folder.name, folder, *known) if known and known[0]["model"] in KNOWN else None

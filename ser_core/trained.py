@@ -19,7 +19,7 @@ from ser_core import embeddings, encoders, runs
 from ser_core.cache import Cache
 from ser_core.encoders import Encoder, EncoderError
 from ser_core.encoders.base import OneByOne, Recipe, Signal
-from ser_core.models.cards import CARDS
+from ser_core.models.cards import ENSEMBLE, KNOWN
 from ser_core.models.fitted import Fitted
 from ser_core.models.inputs import Inputs
 from ser_core.runs import PREFIX, Run, RunError
@@ -152,7 +152,7 @@ def find(name: str, *, cache: Cache) -> Encoder:
     except RunError as error:
         raise EncoderError(str(error)) from error
     if not is_network(run):
-        raise EncoderError(f"run {run.id} is a {CARDS[run.model].title.lower()}: only networks have an inner layer")
+        raise EncoderError(f"run {run.id} ({KNOWN[run.model].title.lower()}) is no network, and has no inner layer")
     found = Trained(run, int(fold) if fold.isdecimal() else 1)
     if found.name != name or found.fold not in range(1, run.n_folds + 1):
         raise EncoderError(
@@ -203,6 +203,8 @@ def made_by(run: Run) -> dict[str, Encoder]:
             "clips were standardised by their own speaker in training, so a clip by itself cannot be given to it: "
             "train with --normalise global for that"
         )
+    if run.model == ENSEMBLE:
+        raise EncoderError("an ensemble has no weights of its own: its models answer one by one")
     out = {}
     for recipe in run.recipe["inputs"].values():
         encoder = find(recipe["name"], cache=_cache(run))
@@ -222,7 +224,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def is_network(run: Run) -> bool:
     """Say whether a run is of a network, and so has inner layers."""
-    return CARDS[run.model].training is not None
+    return KNOWN[run.model].training is not None
 
 
 def inputs(run: Run, parts: Mapping[str, NDArray[np.float32]]) -> Inputs:

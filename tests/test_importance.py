@@ -224,13 +224,13 @@ def test_a_stop_keeps_the_folds_that_are_done(cache: Cache, monkeypatch: pytest.
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        importance.of_run(run, cache=cache, repeats=2, progress=stop)
-    assert importance.kept(run, cache=cache, repeats=2) is None
+        importance.of_run(run, cache=cache, repeats=2, seed=0, progress=stop)
+    assert importance.kept(run, cache=cache, repeats=2, seed=0) is None
     asked, fitted = [], Run.fitted
     monkeypatch.setattr(Run, "fitted", lambda self, fold: asked.append(fold) or fitted(self, fold))
-    gone_on = importance.of_run(run, cache=cache, repeats=2)
+    gone_on = importance.of_run(run, cache=cache, repeats=2, seed=0)
     assert asked == [2]
-    other = importance.of_run(run, cache=Cache(cache.root), repeats=2)
+    other = importance.of_run(run, cache=Cache(cache.root), repeats=2, seed=0)
     pd.testing.assert_frame_equal(gone_on, other)
 
 

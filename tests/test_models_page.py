@@ -356,7 +356,7 @@ def test_a_training_at_work_shows_its_curves_to_everybody_and_can_go_on_after_a_
 def test_importance_is_computed_in_the_background_when_it_is_asked_for(small, tmp_path, monkeypatch):
     copied = copy(small, tmp_path)
     run = run_of(copied, RANDOM)
-    arguments, title = importance.arguments(run), importance.title(run)
+    arguments, title = importance.arguments(run, seed=importance.SEED), importance.title(run)
     started = []
     app = opened(copied, monkeypatch, models="run", run=run.id)
     assert "Not computed yet" in texts(app)
@@ -371,7 +371,7 @@ def test_importance_is_computed_in_the_background_when_it_is_asked_for(small, tm
         app = opened(copied, monkeypatch, models="run", run=run.id)
         assert "The groups are being shuffled" in texts(app)
         assert [button.label for button in app.button].count("Stop") == 1
-        importance.of_run(run, cache=Cache(copied))
+        importance.of_run(run, cache=Cache(copied), seed=importance.SEED)
     app = opened(copied, monkeypatch, models="run", run=run.id)
     table = next(table.value for table in app.dataframe if "words" in table.value)
     assert table["n_values"].sum() == 88

@@ -134,7 +134,9 @@ def test_names_that_are_none(made) -> None:
     assert trained.find("egemaps", cache=cache) == ENCODERS["egemaps"]
     with pytest.raises(EncoderError, match=r"no run is called 'nothing'; `ser runs ls` lists them"):
         trained.find("run:nothing", cache=cache)
-    with pytest.raises(EncoderError, match=rf"run {svm.id} is a support vector machine: only networks have an inner"):
+    with pytest.raises(
+        EncoderError, match=rf"run {svm.id} \(support vector machine\) is no network, and has no inner layer"
+    ):
         trained.find(f"run:{svm.id}", cache=cache)
     for name in (f"run:{run.id[:6]}", f"run:{run.id}.1", f"run:{run.id}.5", f"run:{run.id}.0", f"run:{run.id}.x"):
         with pytest.raises(EncoderError, match=rf"no encoder is called '{name}', expected run:{run.id} or, of its 4"):

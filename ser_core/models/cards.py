@@ -105,3 +105,10 @@ CARDS: Final[dict[str, Card]] = {
     )
 }
 """By name; the order is that in which they are offered."""
+
+ENSEMBLE: Final = "ensemble"
+KNOWN: Final = {
+    **CARDS,
+    ENSEMBLE: Card(ENSEMBLE, "Mean of several models", "`ser runs combine`", None, None, (0.0, 0.0)),
+}
+"""All that a run can be of: also what is not trained but combined (`ser_core.combining`)."""
