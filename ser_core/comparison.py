@@ -11,12 +11,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import bdtr
 
 from ser_core import scores
 from ser_core.errors import SerError
 from ser_core.evaluation import Evaluation
 from ser_core.runs import Run
-from ser_core.scores import McNemar
 
 SPLIT: Final = frozenset({"split", "n_folds"})
 """What two recipes that differ in nothing but how clips were divided do not share."""
@@ -24,6 +24,29 @@ SPLIT: Final = frozenset({"split", "n_folds"})
 
 class ComparisonError(SerError, ValueError):
     """Runs that cannot be compared; the message says why."""
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Clips that one of two models alone has right, and how likely so unequal numbers are by chance (``p``, 0-1)."""
+
+    only_a: int
+    only_b: int
+    p: float
+
+
+def mcnemar(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> McNemar:
+    """Compare two models on the same clips: McNemar's test, exact (binomial) and two-sided.
+
+    McNemar 1947, Psychometrika 12, 153-157. It takes the clips as independent.
+
+    Examples
+    --------
+    >>> mcnemar(np.array([True, True, True, False]), np.array([True, False, False, False]))
+    McNemar(only_a=2, only_b=0, p=0.5)
+    """
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    return McNemar(only_a, only_b, min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5))))
 
 
 @dataclass(frozen=True)
@@ -81,7 +104,7 @@ def compare(a: Run, b: Run) -> Comparison:
     return Comparison(
         one,
         other,
-        scores.mcnemar(one.predicted == truth, other.predicted == truth),
+        mcnemar(one.predicted == truth, other.predicted == truth),
         one.uar - other.uar,
         scores.interval(_drawn(one, sorted(set(speakers))) - _drawn(other, sorted(set(speakers)))),
         _differ(both, a.classes),

@@ -14,7 +14,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import bdtr
 
 from ser_core.errors import SerError
 
@@ -199,29 +198,6 @@ def reliability(probabilities: Floats, truth: Rows, *, bins: int = BINS) -> pd.D
     low, high = _wilson(hits, n)
     confidence = [highest[part].mean() for part in parts]
     return pd.DataFrame({"confidence": confidence, "right": hits / n, "low": low, "high": high, "n": n})
-
-
-@dataclass(frozen=True)
-class McNemar:
-    """Clips that one of two models alone has right, and how likely so unequal numbers are by chance (``p``, 0-1)."""
-
-    only_a: int
-    only_b: int
-    p: float
-
-
-def mcnemar(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> McNemar:
-    """Compare two models on the same clips: McNemar's test, exact (binomial) and two-sided.
-
-    McNemar 1947, Psychometrika 12, 153-157. It takes the clips as independent.
-
-    Examples
-    --------
-    >>> mcnemar(np.array([True, True, True, False]), np.array([True, False, False, False]))
-    McNemar(only_a=2, only_b=0, p=0.5)
-    """
-    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-    return McNemar(only_a, only_b, min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5))))
 
 
 def draws(n_speakers: int) -> Counts:

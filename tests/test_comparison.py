@@ -213,3 +213,18 @@ def test_pairs_are_finished_runs_of_one_recipe(keep: Keep) -> None:
     others = [keep(table, split="random", seed=1), keep(table, seed=2), keep(table, split="loso", seed=1, done=False)]
     found = comparison.pairs([loso, *others, random, speaker])
     assert [(one.id, other.id) for one, other in found] == [(random.id, loso.id), (random.id, speaker.id)]
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (5, 5), (12, 3), (3, 12), (40, 70)])
+def test_mcnemar_against_scipy(only_a: int, only_b: int) -> None:
+    right_a = np.repeat([True, True, False, False], [9, only_a, only_b, 4])
+    right_b = np.repeat([True, False, True, False], [9, only_a, only_b, 4])
+    found = comparison.mcnemar(right_a, right_b)
+    assert (found.only_a, found.only_b) == (only_a, only_b)
+    expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    assert found.p == pytest.approx(expected, abs=1e-9)
+
+
+def test_mcnemar_by_hand() -> None:
+    right_a, right_b = np.array([True] * 4 + [False]), np.array([False] * 4 + [True])
+    assert comparison.mcnemar(right_a, right_b).p == pytest.approx(2 * (1 + 5) / 2**5, abs=1e-9)

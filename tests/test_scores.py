@@ -188,21 +188,6 @@ def test_reliability_of_fewer_clips_than_bins() -> None:
     assert (table["low"].to_list()[1], table["high"].to_list()[0]) == (0, 1)
 
 
-@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (5, 5), (12, 3), (3, 12), (40, 70)])
-def test_mcnemar_against_scipy(only_a: int, only_b: int) -> None:
-    right_a = np.repeat([True, True, False, False], [9, only_a, only_b, 4])
-    right_b = np.repeat([True, False, True, False], [9, only_a, only_b, 4])
-    found = scores.mcnemar(right_a, right_b)
-    assert (found.only_a, found.only_b) == (only_a, only_b)
-    expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-    assert found.p == pytest.approx(expected, abs=1e-9)
-
-
-def test_mcnemar_by_hand() -> None:
-    right_a, right_b = np.array([True] * 4 + [False]), np.array([False] * 4 + [True])
-    assert scores.mcnemar(right_a, right_b).p == pytest.approx(2 * (1 + 5) / 2**5, abs=1e-9)
-
-
 def test_draws_are_those_of_earlier_versions() -> None:
     """Intervals that were published stay as they were: the same speakers in the same draws."""
     drawn = np.random.default_rng(0).integers(5, size=(1000, 5))
