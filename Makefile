@@ -21,7 +21,7 @@ demo: install
 	@$(BIN)/ser dashboard
 
 test: install lint
-	@echo "Running the tests (about five minutes) ..."
+	@echo "Running the tests (about eight minutes) ..."
 	@$(BIN)/python -m pytest -q -rs --durations=8 -n 2 --dist loadscope
 
 lint: install

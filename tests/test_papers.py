@@ -18,7 +18,7 @@ ROWS = ["mlp", "cnn3", "cnn3, augmented", "cnn_mlp", "cnn_transformer", "svm, eG
 
 
 def table(cache: Cache) -> list[list[str]]:
-    asked = ["--corpus", "demo-german", "--cache", str(cache.root), "--seeds", "2", "--epochs", "2"]
+    asked = ["--corpus", "demo-german", "--cache", str(cache.root), "--seeds", "1", "--epochs", "2"]
     said = subprocess.run(
         [sys.executable, str(BENCHMARK), *asked, "--rows", ";".join(ROWS)], capture_output=True, text=True, check=True
     )
@@ -33,7 +33,7 @@ def test_every_row_is_trained_on_both_splits_and_kept(cache: Cache) -> None:
     first = table(cache)
     assert [row[0] for row in first] == ROWS
     kept = runs.ls(cache)
-    assert len(kept) == 3 * len(ROWS)  # two seeds at random, one of unseen speakers
+    assert len(kept) == 2 * len(ROWS)
     assert all(run.finished for run in kept)
     for run in kept:
         assert run.evaluation.speaker_independent == (run.split == "speaker")
