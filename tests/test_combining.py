@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,17 @@ def test_what_cannot_be_combined(made: tuple[Cache, dict[str, Run]], names: tupl
     cache, of = made
     with pytest.raises(RunError, match=says):
         combining.combine([of[name].id for name in names], cache=cache)
+
+
+def test_a_run_that_is_not_finished_waits_for_its_end(made: tuple[Cache, dict[str, Run]], tmp_path: Path) -> None:
+    cache, of = made
+    copied = Cache(tmp_path)
+    shutil.copytree(cache.root / "runs", copied.root / "runs")
+    (copied.root / "runs" / of["two"].id / "predictions-2.csv").unlink()
+    with pytest.raises(
+        RunError, match=rf"run {of['two'].id} is not finished: `ser train svm tones --encoder b"
+    ):
+        combining.combine([of["one"].id, of["two"].id], cache=copied)
 
 
 def test_an_ensemble_is_no_model_of_its_own(made: tuple[Cache, dict[str, Run]]) -> None:
