@@ -86,9 +86,7 @@ def test_a_run_that_is_not_finished_waits_for_its_end(made: tuple[Cache, dict[st
     copied = Cache(tmp_path)
     shutil.copytree(cache.root / "runs", copied.root / "runs")
     (copied.root / "runs" / of["two"].id / "predictions-2.csv").unlink()
-    with pytest.raises(
-        RunError, match=rf"run {of['two'].id} is not finished: `ser train svm tones --encoder b"
-    ):
+    with pytest.raises(RunError, match=rf"run {of['two'].id} is not finished: `ser train svm tones --encoder b"):
         combining.combine([of["one"].id, of["two"].id], cache=copied)
 
 
