@@ -274,7 +274,7 @@ def _network(
 
 
 def _classic(work: _Work, fold: Fold, *, how: _How, tell: Callable[..., None]) -> tuple[Fitted, dict[str, Any]]:
-    from ser_core.models import forest, svm
+    from ser_core.models import forest, ridge, svm
 
     speakers = None if work.plan.split == "random" else work.clips["speaker"].to_numpy().astype(np.str_)
     of = {"classes": work.classes, "groups": speakers}
@@ -285,7 +285,11 @@ def _classic(work: _Work, fold: Fold, *, how: _How, tell: Callable[..., None]) -
         return svm.fit(work.inputs, y, fold, kernel=work.plan.kernel, c=work.plan.c, **of), facts
 
     def search(done: int, total: int) -> None:
-        tell(done, total, "choosing among forests")
+        tell(done, total, "choosing among settings")
+
+    if work.plan.model == "ridge":
+        least = ridge.fit(work.inputs, y, fold, progress=search, **of)
+        return least, facts | {"chosen": {"penalty": least.penalty}}
 
     grown = forest.fit(work.inputs, y, fold, seed=work.plan.seed, workers=how.workers, progress=search, **of)
     return grown, facts | {"chosen": grown.chosen}

@@ -94,7 +94,12 @@ _LOGMEL: Final = {
     for first in range(1, 80, _BANDS)
     for band in range(first, first + _BANDS)
 }
-_BEGINNINGS: Final = {"spectral": _SPECTRAL, "compare_2016": _COMPARE, "logmel": _LOGMEL}
+_BEGINNINGS: Final = {
+    "spectral": _SPECTRAL,
+    "compare_2016": _COMPARE,
+    "compare_parts": _COMPARE,
+    "logmel": _LOGMEL,
+}
 """How the names of an encoder's values begin, and what to call the group: the low-level measure that they sum up."""
 
 

@@ -12,10 +12,10 @@ import opensmile
 import pytest
 
 from ser_core.encoders import ENCODERS, EncoderError, encoder
-from ser_core.encoders.opensmile import COMPARE_2016, EGEMAPS, OpenSmile
+from ser_core.encoders.opensmile import COMPARE_2016, COMPARE_PARTS, EGEMAPS, OpenSmile, Parts
 from ser_core.encoders.spectral import LogMel, Spectral
 
-HANDCRAFTED = [EGEMAPS, COMPARE_2016, Spectral(), LogMel()]
+HANDCRAFTED = [EGEMAPS, COMPARE_2016, COMPARE_PARTS, Spectral(), LogMel()]
 OPENSMILE = [EGEMAPS, COMPARE_2016]
 LIBROSA = [Spectral(), LogMel()]
 RATE = 16_000
@@ -31,12 +31,12 @@ def voice(seconds: float, seed: int, *, pitch: float = 140.0) -> np.ndarray:
     return (0.1 * envelope * tone + 0.001 * rng.standard_normal(len(time))).astype(np.float32)
 
 
-def values(of: Spectral | LogMel | OpenSmile, signal: np.ndarray) -> dict[str, float]:
+def values(of: Spectral | LogMel | OpenSmile | Parts, signal: np.ndarray) -> dict[str, float]:
     return dict(zip(of.feature_names(), of.encode([signal])[0, 0].tolist(), strict=True))
 
 
 @pytest.mark.parametrize("of", HANDCRAFTED, ids=lambda of: of.name)
-def test_handcrafted_encoders_keep_the_protocol(of: Spectral | LogMel | OpenSmile) -> None:
+def test_handcrafted_encoders_keep_the_protocol(of: Spectral | LogMel | OpenSmile | Parts) -> None:
     clips = [voice(1.0, 1), voice(0.4, 2), voice(1.7, 3)]
     recipe = of.recipe()
     vectors = of.encode(clips)
@@ -54,7 +54,7 @@ def test_handcrafted_encoders_keep_the_protocol(of: Spectral | LogMel | OpenSmil
 
 
 @pytest.mark.parametrize("of", HANDCRAFTED, ids=lambda of: of.name)
-def test_threads_give_the_numbers_of_one(of: Spectral | LogMel | OpenSmile) -> None:
+def test_threads_give_the_numbers_of_one(of: Spectral | LogMel | OpenSmile | Parts) -> None:
     clips = [voice(0.3 + 0.1 * i, i) for i in range(8)]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda clip: of.encode([clip]), clips))
@@ -62,7 +62,7 @@ def test_threads_give_the_numbers_of_one(of: Spectral | LogMel | OpenSmile) -> N
 
 
 @pytest.mark.parametrize("of", HANDCRAFTED, ids=lambda of: of.name)
-def test_samples_that_are_not_finite_are_refused(of: Spectral | LogMel | OpenSmile) -> None:
+def test_samples_that_are_not_finite_are_refused(of: Spectral | LogMel | OpenSmile | Parts) -> None:
     clip = voice(0.5, 1)
     clip[7] = np.nan
     with pytest.raises(EncoderError, match="not finite"):
@@ -91,6 +91,40 @@ def test_opensmile_refuses_what_is_too_short_and_only_that(of: OpenSmile, kind: 
         warnings.simplefilter("always")
         assert np.isnan(opensmile.Smile(opensmile.FeatureSet[of.feature_set])(clip[1:], RATE)).all()
     assert "too short" in str(caught[0].message)
+
+
+def between_silences(speech: np.ndarray, before: float, after: float) -> np.ndarray:
+    return np.concatenate([np.zeros(round(before * RATE)), speech, np.zeros(round(after * RATE))]).astype(np.float32)
+
+
+def test_parts_are_the_clip_its_speech_and_the_halves_of_that() -> None:
+    clip = between_silences(voice(1.0, 4), 0.5, 1.3)
+    found = COMPARE_PARTS.encode([clip])[0, 0].reshape(4, 6373)
+    power = librosa.feature.rms(y=clip, frame_length=1024, hop_length=256)[0] ** 2
+    heard = np.flatnonzero(10 * np.log10(np.maximum(power, 1e-10) / power.max()) > -35)
+    start, end = heard[0] * 256, (heard[-1] + 1) * 256
+    assert (start / RATE, end / RATE) == (pytest.approx(0.5, abs=0.05), pytest.approx(1.5, abs=0.05))
+    speech = clip[start:end]
+    size = int(np.ceil(0.55 * len(speech)))
+    for part, row in zip((clip, speech, speech[:size], speech[len(speech) - size :]), found, strict=True):
+        np.testing.assert_array_equal(row, COMPARE_2016.encode([part])[0, 0])
+    names = COMPARE_PARTS.feature_names()
+    assert names[0] == COMPARE_2016.feature_names()[0] + ", whole clip"
+    assert names[-1] == COMPARE_2016.feature_names()[-1] + ", second half"
+
+
+def test_of_silence_and_of_a_click_the_parts_are_those_of_the_whole() -> None:
+    click = between_silences(np.array([0.5]), 0.4, 0.4)
+    for clip in (np.zeros(RATE, np.float32), click):
+        found = COMPARE_PARTS.encode([clip])[0, 0].reshape(4, 6373)
+        np.testing.assert_array_equal(found[1], found[0])
+
+
+def test_parts_refuse_what_has_halves_that_are_too_short() -> None:
+    clip = np.random.default_rng(0).normal(0, 0.1, COMPARE_PARTS.shortest).astype(np.float32)
+    assert np.isfinite(COMPARE_PARTS.encode([clip])).all()
+    with pytest.raises(EncoderError, match=r"too short for compare_parts: 0\.109 s, expected 0\.109 s or more"):
+        COMPARE_PARTS.encode([clip[1:]])
 
 
 def test_full_scale_does_not_wrap() -> None:

@@ -13,7 +13,9 @@ app = typer.Typer()
 
 @command(app, "train")
 def train(
-    model: Annotated[str, typer.Argument(help="forest, svm, mlp, cnn3, cnn4, cnn5, cnn_mlp or cnn_transformer.")],
+    model: Annotated[
+        str, typer.Argument(help="forest, svm, ridge, mlp, cnn3, cnn4, cnn5, cnn_mlp or cnn_transformer.")
+    ],
     corpus: Annotated[str, typer.Argument(help="A name of `ser corpora ls`.")],
     split: Annotated[
         Literal["random", "speaker", "loso"],
@@ -22,7 +24,8 @@ def train(
         ),
     ] = "speaker",
     encoder: Annotated[
-        str | None, typer.Option(help="Of the vectors (forest, svm, mlp, cnn_mlp; default: spectral).")
+        str | None,
+        typer.Option(help="Of the vectors that a model takes (default: compare_parts for ridge, else spectral)."),
     ] = None,
     layer: Annotated[int, typer.Option(help="Of the encoder; negative counts from the last.")] = -1,
     normalise: Annotated[

@@ -4,7 +4,7 @@
 """
 
 from ser_core.encoders.base import Encoder, EncoderError
-from ser_core.encoders.opensmile import COMPARE_2016, EGEMAPS
+from ser_core.encoders.opensmile import COMPARE_2016, COMPARE_PARTS, EGEMAPS
 from ser_core.encoders.pictures import PICTURES
 from ser_core.encoders.spectral import LogMel, Spectral
 from ser_core.encoders.transformer import Transformer
@@ -12,6 +12,7 @@ from ser_core.encoders.transformer import Transformer
 ENCODERS: dict[str, Encoder] = {
     "egemaps": EGEMAPS,
     "compare_2016": COMPARE_2016,
+    "compare_parts": COMPARE_PARTS,
     "spectral": Spectral(),
     "logmel": LogMel(),
     "wav2vec2-base": Transformer("facebook/wav2vec2-base"),

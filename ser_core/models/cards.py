@@ -71,6 +71,7 @@ CARDS: Final[dict[str, Card]] = {
     for card in (
         Card("forest", "Random forest", "P1, section 3.1", "spectral", None, (0.0, 0.3)),
         Card("svm", "Support vector machine", "the field's baseline", "spectral", None, (0.0, 0.3)),
+        Card("ridge", "Regularised least squares", "no paper's: our own", "compare_parts", None, (0.0, 0.3)),
         Card(
             "mlp",
             "Multi-layer perceptron",

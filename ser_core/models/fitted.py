@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ser_core.models.forest import Forest
     from ser_core.models.network import Network
+    from ser_core.models.ridge import Ridge
     from ser_core.models.svm import Svm
 
 
-Fitted: TypeAlias = "Forest | Svm | Network"
+Fitted: TypeAlias = "Forest | Ridge | Svm | Network"
 """They have ``classes``, ``n_parameters``, ``probabilities``, ``predicted`` and ``arrays``."""
 
 
@@ -21,6 +22,10 @@ def rebuilt(model: str, arrays: Mapping[str, NDArray[Any]], classes: tuple[str, 
         from ser_core.models.forest import Forest
 
         return Forest.of(arrays, classes)
+    if model == "ridge":
+        from ser_core.models.ridge import Ridge
+
+        return Ridge.of(arrays, classes)
     if model == "svm":
         from ser_core.models.svm import Svm
 
