@@ -199,6 +199,18 @@ def test_the_link_of_a_run_brings_its_corpus(small, tmp_path, monkeypatch):
     assert "No model is trained on other yet" in texts(app)
 
 
+def test_without_runs_it_begins_with_the_corpus_of_most_speakers(small, tmp_path, monkeypatch):
+    copied = copy(small, tmp_path)
+    shutil.rmtree(copied / "runs")
+    SMALL["make"](tmp_path / "more", name="a-diary")
+    table = pd.read_csv(tmp_path / "more" / "a-diary" / "metadata.csv")
+    table.assign(speaker="me").to_csv(tmp_path / "more" / "a-diary" / "metadata.csv", index=False)
+    catalogue.add(Cache(copied), "folder", tmp_path / "more" / "a-diary")
+    app = opened(copied, monkeypatch)
+    assert app.selectbox(key="_tested_on").options == ["tones", "a-diary"]
+    assert "No model is trained on tones yet" in texts(app)
+
+
 def test_a_run_from_another_machine_opens_without_its_corpus(small, tmp_path, monkeypatch):
     shutil.copytree(small / "runs", tmp_path / "elsewhere" / "runs")
     one = predictions(small, SVM).iloc[0]

@@ -18,6 +18,7 @@ from dashboard import (
     runs_data,
     widgets,
 )
+from ser_core.errors import SerError
 from ser_core.runs import Run
 
 SEEN: Final = "How well models that were trained here recognise the emotions of a corpus, on clips kept from them."
@@ -107,9 +108,13 @@ def main() -> None:
 
 
 def _corpus(finished: list[Run]) -> str | None:
-    """Choose the corpus, at first that of a link's run or the one with most runs; None if there is none."""
+    """Choose the corpus, at first that of a link's run, the one with most runs or most speakers; None if there is none.
+
+    A model learns from some speakers and is tested on others: a corpus with one voice is not where to begin.
+    """
     counted = Counter(run.corpus for run in finished)
-    names = list(dict.fromkeys([*(name for name, _ in counted.most_common()), *(one.name for one in data.corpora())]))
+    others = sorted((one.name for one in data.corpora()), key=_speakers, reverse=True)
+    names = list(dict.fromkeys([*(name for name, _ in counted.most_common()), *others]))
     if not names:
         return None
     asked = next((run.corpus for run in finished if run.id == st.session_state.get("run")), names[0])
@@ -118,6 +123,14 @@ def _corpus(finished: list[Run]) -> str | None:
             "tested_on", "Corpus", names, default=asked,
             help="Scores on different corpora cannot be compared: they differ in emotions, speakers and recordings.",
         )  # fmt: skip
+
+
+def _speakers(corpus: str) -> int:
+    """Return how many speakers a corpus has; 0 if its folder is not there."""
+    try:
+        return data.clips_of(str(data.cache().root), corpus, data.stamp())["speaker"].nunique()
+    except SerError:
+        return 0
 
 
 frame.page("Trained models", main)

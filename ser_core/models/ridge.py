@@ -60,7 +60,8 @@ class Ridge:
     def probabilities(self, inputs: Inputs) -> Floats:
         """Return the probability of each class, (n, number of classes); 0 for one that was not taught."""
         shares = np.zeros((len(inputs), len(self.classes)))
-        shares[:, self.present] = softmax(self.sharpness * self._scores(inputs), axis=1)
+        told = self.sharpness * self._scores(inputs)
+        shares[:, self.present] = softmax(told, axis=1)
         return shares
 
     def predicted(self, inputs: Inputs) -> Rows:
@@ -77,9 +78,15 @@ class Ridge:
     def of(cls, arrays: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> "Ridge":
         """Return the classifier that had these `arrays`."""
         scaling = {name.removeprefix(SCALING): value for name, value in arrays.items() if name.startswith(SCALING)}
-        numbers = (float(arrays[name][0]) for name in ("sharpness", "penalty"))
+        sharpness, penalty = (float(arrays[name][0]) for name in ("sharpness", "penalty"))
         return cls(
-            arrays["weights"], arrays["intercepts"], *numbers, Scaling.of(scaling), arrays["present"], tuple(classes)
+            arrays["weights"],
+            arrays["intercepts"],
+            sharpness,
+            penalty,
+            Scaling.of(scaling),
+            arrays["present"],
+            tuple(classes),
         )
 
     def _scores(self, inputs: Inputs) -> Floats:
@@ -120,7 +127,7 @@ def fit(
     present, member = np.unique(own, return_inverse=True)
     parts = inner(own, None if groups is None else groups[fold.train])
     if len(present) < 2 or not parts:
-        found = ", ".join(classes[number] for number in present)
+        found = ", ".join(classes[int(number)] for number in present)
         raise ModelError(f"least squares need two emotions or more, and two clips of one; found {len(own)} of {found}")
     held: dict[float, list[Floats]] = {penalty: [] for penalty in PENALTIES}
     for number, part in enumerate(parts):
