@@ -31,7 +31,8 @@ def describe(status: Status) -> str:
     """Return how far a job is, in one line."""
     if status.state == "starting" or not status.done:
         return f"{status.title}: at work for {duration(time.time() - status.started)}"
-    parts = [f"{status.title}: {status.done:,} of {status.total:,}"]
+    steps = " steps" if status.arguments[0] == "train" else ""  # epochs, parts or trees, as its message says
+    parts = [f"{status.title}: {status.done:,} of {status.total:,}{steps}"]
     if status.rate:
         parts.append(f"{status.rate:.1f} a second")
     if status.seconds_left is not None:

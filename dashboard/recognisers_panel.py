@@ -23,7 +23,7 @@ HOW: Final = (
     "does worse on a new one."
 )
 
-PERCENT: Final = st.column_config.NumberColumn(format="%.0f %%", width=66)
+PERCENT: Final = st.column_config.NumberColumn(format="%.0f %%", width=58)
 WIDTHS: Final = {
     "model": st.column_config.TextColumn(width=200),
     "says": st.column_config.TextColumn(width=74),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExperimentError", "Plan", "arguments", "check", "title", "train"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of every recipe: change it when trainings come out differently."""
 TUNING_EPOCHS: Final = 30
 """After greedy pretraining, unless asked otherwise (P1, section 3.3: tuned for 25 and for 30)."""

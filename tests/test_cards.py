@@ -28,7 +28,7 @@ def test_recipes_are_those_of_the_papers() -> None:
         assert CARDS[name].shares == (0.15, 0.15)
     for name in ("cnn3", "cnn4", "cnn5"):
         training = CARDS[name].training
-        assert training == Training(50, 64, 1e-3, weight_decay=5e-5, clip_norm=1.0, plateau=3, patience=6)
+        assert training == Training(50, 64, 1e-3, weight_decay=5e-5, clip_norm=1.0, plateau=3, patience=10)
         assert CARDS[name].augments
     assert [name for name, card in CARDS.items() if card.pretrains] == ["cnn3"]
     for name in ("mlp", "cnn_mlp"):

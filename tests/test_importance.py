@@ -115,6 +115,7 @@ def test_what_has_no_groups_of_values() -> None:
         ("egemaps", 16, "vowel sounds (formant frequencies)", 6),
         ("spectral", 9, "spectral shape (MFCC)", 80),
         ("compare_2016", 14, "energy in 26 bands of hearing (auditory spectrum)", 2600),
+        ("compare_parts", 14, "energy in 26 bands of hearing (auditory spectrum)", 4 * 2600),
         ("logmel", 8, "mel bands 71 to 80", 20),
     ],
 )

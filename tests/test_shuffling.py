@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_core.models import forest, shuffling, svm
+from ser_core.models import forest, ridge, shuffling, svm
 from ser_core.models.inputs import Inputs
 from ser_core.models.svm import ModelError
 from ser_core.splits import Fold
@@ -71,6 +71,16 @@ def test_a_forest_says_of_shuffled_clips_what_it_always_says(grown: forest.Fores
         plain = np.stack([grown.predicted(moved(columns, order)) for order in ORDERS])
         assert np.array_equal(say(columns, ORDERS), plain)
         changed += (plain != grown.predicted(TESTED)).sum()
+    assert changed > 100
+
+
+def test_least_squares_say_of_shuffled_clips_what_they_always_say() -> None:
+    model = ridge.fit(INPUTS, Y, FOLD, classes=CLASSES, groups=None)
+    say, changed = shuffling.shuffled(model, TESTED), 0
+    for columns in GROUPS:
+        plain = np.stack([model.predicted(moved(columns, order)) for order in ORDERS])
+        assert np.array_equal(say(columns, ORDERS), plain)
+        changed += (plain != model.predicted(TESTED)).sum()
     assert changed > 100
 
 

@@ -249,10 +249,10 @@ def test_the_best_epoch_has_the_best_uar_then_the_lower_loss_then_comes_first() 
 
     history = [epoch(1, 0.9, 0.4), epoch(2, 0.7, 0.5), epoch(3, 0.8, 0.6), epoch(4, 0.75, 0.6), epoch(5, 0.75, 0.6)]
     assert chosen(history).epoch == 4
-    assert not stalled(history, 3)  # the UAR of epoch 3 was better than ever
-    assert stalled(history, 2)
+    assert not stalled(history, 4)
+    assert stalled(history, 3)  # whatever the UAR: the loss was lowest in epoch 2
     assert not stalled([], 2)
-    assert not stalled([*history, epoch(6, 0.6, 0.1)], 1)  # the loss was
+    assert not stalled([*history, epoch(6, 0.6, 0.1)], 1)
 
 
 def test_a_last_batch_of_one_clip_is_left_out() -> None:

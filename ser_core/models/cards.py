@@ -13,8 +13,8 @@ class Training:
     """How a network is trained: all that changes its numbers (see `ser_core.models.training.fit`).
 
     Adam with a constant rate, halved after more than ``plateau`` epochs without a lower validation loss; gradients
-    longer than ``clip_norm`` are shortened to it. Training stops after ``patience`` epochs in which neither the
-    validation loss nor the validation UAR got better.
+    longer than ``clip_norm`` are shortened to it. Training stops after ``patience`` epochs without a lower validation
+    loss; the epoch of the best validation UAR is kept.
     """
 
     epochs: int = 50
@@ -48,7 +48,7 @@ class Card:
     pretrains: bool = False
 
 
-_CNN: Final = Training(weight_decay=5e-5, clip_norm=1.0, plateau=3, patience=6)
+_CNN: Final = Training(weight_decay=5e-5, clip_norm=1.0, plateau=3)
 _P1: Final = (0.15, 0.15)
 
 

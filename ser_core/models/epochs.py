@@ -31,9 +31,12 @@ def chosen(history: Sequence[Epoch]) -> Epoch:
 
 
 def stalled(history: Sequence[Epoch], patience: int) -> bool:
-    """Tell whether neither validation loss nor UAR was better than ever before in the last ``patience`` epochs."""
+    """Tell whether the validation loss was not lower than ever before in the last ``patience`` epochs.
+
+    P1 stops by the loss, too. Waiting for a better UAR as well took up to twice as many epochs on RAVDESS (`cnn3`,
+    unseen speakers), for about a point of it on the validation part.
+    """
     if not history:
         return False
     lowest = min(history, key=lambda one: one.validation_loss)
-    highest = max(history, key=lambda one: one.validation_uar)
-    return history[-1].epoch - max(lowest.epoch, highest.epoch) >= patience
+    return history[-1].epoch - lowest.epoch >= patience

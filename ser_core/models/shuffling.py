@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ser_core.models.calibration import votes
 from ser_core.models.forest import Forest
 from ser_core.models.inputs import Inputs
+from ser_core.models.ridge import Ridge
 from ser_core.models.svm import Svm, vectors
 
 Rows = NDArray[np.intp]
@@ -46,6 +47,8 @@ def shuffled(fitted: Fitted, inputs: Inputs) -> Say:
         return _svm(fitted, vectors(inputs))
     if isinstance(fitted, Forest):
         return _forest(fitted, vectors(fitted.scaling.apply(inputs)))
+    if isinstance(fitted, Ridge):
+        return _ridge(fitted, vectors(fitted.scaling.apply(inputs)))
     x = vectors(inputs)
 
     def say(columns: Rows, orders: Rows) -> Rows:
@@ -88,6 +91,17 @@ def _forest(fitted: Forest, x: NDArray[np.float32]) -> Say:
             node[on] = fitted.down(_moved(x, columns, order), clip[on], first[on], until=fitted.leaves)
             said[repeat] = shares[node].reshape(n, n_trees, -1).mean(axis=1).argmax(axis=1)
         return said
+
+    return say
+
+
+def _ridge(fitted: Ridge, x: NDArray[np.float32]) -> Say:
+    """Add what the columns that move bring to the scores, in each order, to what the others bring."""
+
+    def say(columns: Rows, orders: Rows) -> Rows:
+        stay = np.setdiff1d(np.arange(x.shape[1]), columns)
+        moving, staying = (x[:, part] @ fitted.weights[part] for part in (columns, stay))
+        return fitted.present[(moving[orders] + staying + fitted.intercepts).argmax(axis=2)]
 
     return say
 
