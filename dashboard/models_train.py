@@ -37,13 +37,14 @@ SPLITS: Final = {
 """What each split means, the usual one first."""
 NORMALISE: Final = {"global": "by all training clips", "speaker": "each speaker by their own clips"}
 PRETRAIN: Final = {"none": "none", "greedy": "greedy: each convolution first learns to redraw its input"}
+RATES: Final = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01)
 COSTS: Final = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 SECONDS: Final = {
     "forest": 90, "svm": 3, "ridge": 20, "mlp": 15, "cnn3": 80, "cnn4": 100, "cnn5": 300, "cnn_mlp": 120,
     "cnn_transformer": 600,
 }  # fmt: skip
 """About how long a fold of 1,000 clips takes on two processor cores, where no earlier run tells."""
-DECIDE: Final = ("model", "encoder", "epochs", "kernel", "pretrain")
+DECIDE: Final = ("model", "encoder", "epochs", "learning_rate", "kernel", "pretrain")
 """What of a plan decides how long it takes."""
 
 
@@ -127,6 +128,13 @@ def _more(card: Card) -> dict[str, Any]:
             help=help_,
         )
         out |= {} if epochs == most else {"epochs": epochs}
+        usual = card.training.learning_rate
+        with right:
+            rate = widgets.select(
+                "train_rate", "Learning rate", list(RATES), default=usual, show="{:g}".format,
+                help="How far a step of training goes; where the loss jumps about, take a lower one.",
+            )  # fmt: skip
+        out |= {} if rate == usual else {"learning_rate": rate}
     if card.augments:
         out["augment"] = right.toggle(
             "Augment", key="_train_augment", persist_state="session",

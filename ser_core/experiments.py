@@ -191,14 +191,21 @@ def _prepare(plan: Plan, parts: Sequence[Embeddings], *, located: Located, cache
 def _training(plan: Plan) -> Training | None:
     usual = CARDS[plan.model].training
     tuning = TUNING_EPOCHS if plan.pretrain == "greedy" else None
-    return replace(usual, epochs=plan.epochs or tuning or usual.epochs) if usual else None
+    if usual is None:
+        return None
+    return replace(
+        usual,
+        epochs=plan.epochs or tuning or usual.epochs,
+        learning_rate=plan.learning_rate or usual.learning_rate,
+    )
 
 
 def _settled(plan: Plan, parts: Sequence[Embeddings]) -> Plan:
     """Return the one form of all plans that come to the same numbers."""
-    usual = replace(plan, epochs=None)
-    if _training(plan) == _training(usual):
-        plan = usual
+    for name in ("epochs", "learning_rate"):
+        usual = replace(plan, **{name: None})
+        if _training(plan) == _training(usual):
+            plan = usual
     for vectors in (part for part in parts if "shape" not in part.recipe):
         own, name = encoders.encoder(CARDS[plan.model].vectors or "").name, vectors.recipe["name"]
         n_layers = len(vectors.layers)

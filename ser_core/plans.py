@@ -29,8 +29,8 @@ class Plan:
         many clips of each, of test speakers, too (`ser_core.models.inputs.per_speaker`).
     seed
         Of the split at random and of everything drawn in training.
-    augment, pretrain, epochs
-        Of networks; by default as many epochs as the card says.
+    augment, pretrain, epochs, learning_rate
+        Of networks; by default as many epochs as the card says, and at its rate.
     kernel, c
         Of the support vector machine.
     """
@@ -45,6 +45,7 @@ class Plan:
     augment: bool = False
     pretrain: Literal["none", "greedy"] = "none"
     epochs: int | None = None
+    learning_rate: float | None = None
     kernel: Literal["rbf", "linear"] = "rbf"
     c: float = 1.0
 
@@ -64,10 +65,13 @@ def check(plan: Plan) -> None:
         "takes pictures of the clips only: leave out the encoder and its layer": card.vectors is None
         and (plan.encoder is not None or plan.layer != -1),
         "is not trained in epochs: leave out their number": card.training is None and plan.epochs is not None,
+        "is not trained at a learning rate: leave it out": card.training is None and plan.learning_rate is not None,
         "cannot be augmented: that is for the networks that look at pictures alone": plan.augment and not card.augments,
         "cannot be pretrained greedily": plan.pretrain != "none" and not card.pretrains,
         "has no kernel and no cost C: those are of svm": plan.model != "svm" and (plan.kernel, plan.c) != ("rbf", 1.0),
         f"needs one epoch or more, not {plan.epochs}": plan.epochs is not None and plan.epochs < 1,
+        f"needs a learning rate between 0 and 1, not {plan.learning_rate}": plan.learning_rate is not None
+        and not 0 < plan.learning_rate < 1,
         f"needs a cost C above 0, not {plan.c}": not 0 < plan.c < math.inf,
         f"needs a seed of 0 or more, below 2^32, not {plan.seed}": not 0 <= plan.seed < 2**32,
     }
@@ -87,7 +91,8 @@ def arguments(plan: Plan) -> list[str]:
     for field in fields(Plan)[2:]:
         value = getattr(plan, field.name)
         if value != field.default:
-            said += [f"--{field.name}"] if value is True else [f"--{field.name}", str(value)]
+            option = "--" + field.name.replace("_", "-")
+            said += [option] if value is True else [option, str(value)]
     return said
 
 

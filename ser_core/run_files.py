@@ -32,12 +32,13 @@ CLIPS: Final = ("file", "sha", "speaker", "truth")
 SPLITS: Final = {"random": "clips at random", "speaker": "unseen speakers", "loso": "one unseen speaker at a time"}
 USUAL: Final = {
     **{"encoder": None, "layer": -1, "kernel": "rbf", "c": 1.0, "augment": False},
-    **{"pretrain": "none", "epochs": None, "normalise": "global", "seed": 0, "n_members": None},
+    **{"pretrain": "none", "epochs": None, "learning_rate": None, "normalise": "global", "seed": 0},
+    "n_members": None,
 }
 SAID: Final = {
     **{"encoder": "{}", "layer": "layer {}", "kernel": "{} kernel", "c": "C {:g}", "augment": "augmented"},
-    **{"pretrain": "{} pretraining", "epochs": "{} epochs", "normalise": "normalised by {}", "seed": "seed {}"},
-    "n_members": "of {} models",
+    **{"pretrain": "{} pretraining", "epochs": "{} epochs", "learning_rate": "rate {:g}"},
+    **{"normalise": "normalised by {}", "seed": "seed {}", "n_members": "of {} models"},
 }
 """What a title says of a choice that is not the usual one."""
 

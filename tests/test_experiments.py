@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.encoders.base import Encoder
 from ser_core.experiments import ExperimentError, Plan
-from ser_core.models import unfinished
+from ser_core.models import ridge, unfinished
 from ser_core.models.inputs import Inputs
 from ser_core.models.network import NetworkError
 from ser_core.runs import Run, RunError
@@ -61,11 +62,13 @@ def same(a: Run, b: Run) -> bool:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"model": "cnn9"}, "no model is called 'cnn9', expected one of forest, svm, mlp"),
+        ({"model": "cnn9"}, "no model is called 'cnn9', expected one of forest, svm, ridge, mlp"),
         ({"model": "forest", "augment": True}, "forest cannot be augmented"),
         ({"model": "cnn3", "encoder": "egemaps"}, "cnn3 takes pictures of the clips only: leave out the encoder"),
         ({"model": "cnn_transformer", "layer": 3}, "cnn_transformer takes pictures of the clips only"),
         ({"model": "svm", "epochs": 5}, "svm is not trained in epochs"),
+        ({"model": "svm", "learning_rate": 0.1}, "svm is not trained at a learning rate"),
+        ({"model": "mlp", "learning_rate": 0.0}, "mlp needs a learning rate between 0 and 1, not 0.0"),
         ({"model": "cnn4", "pretrain": "greedy"}, "cnn4 cannot be pretrained greedily"),
         ({"model": "mlp", "c": 2.0}, "mlp has no kernel and no cost C: those are of svm"),
         ({"model": "mlp", "epochs": 0}, "mlp needs one epoch or more, not 0"),
@@ -151,6 +154,21 @@ def test_pictures_go_in_and_a_random_split_is_one_fold(train: Callable[..., Run]
     assert (run.n_folds, len(run.tested), len(run.validated)) == (1, 8, 7)
     assert not run.evaluation.speaker_independent
     assert run.recipe["inputs"]["pictures"]["shape"] == [128, 128]
+
+
+def test_the_learning_rate_is_the_cards_unless_asked(train: Callable[..., Run]) -> None:
+    slower = train(replace(MLP, learning_rate=1e-4))
+    assert set(slower.history["learning_rate"]) == {1e-4}
+    assert set(train(MLP).history["learning_rate"]) == {1e-3}
+    assert train(replace(MLP, learning_rate=1e-3)).id == train(MLP).id != slower.id
+    assert experiments.arguments(replace(MLP, learning_rate=1e-4))[-2:] == ["--learning-rate", "0.0001"]
+    assert slower.title == "mlp (moments, 3 epochs, rate 0.0001) · mine · unseen speakers"
+
+
+def test_least_squares_keep_the_penalty_that_was_chosen(train: Callable[..., Run]) -> None:
+    run = train(Plan("ridge", "mine", encoder="moments"))
+    assert run.facts["folds"]["1"]["chosen"]["penalty"] in ridge.PENALTIES
+    assert run.fitted(1).penalty == run.facts["folds"]["1"]["chosen"]["penalty"]
 
 
 def test_the_forest_keeps_what_it_chose(train: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,9 +33,12 @@ def train(
         typer.Option(help="speaker: by each speaker's own clips, of which many are wanted, test speakers' too."),
     ] = "global",
     seed: Annotated[int, typer.Option(min=0, help="Of the random split and of training.")] = 0,
-    augment: Annotated[bool, typer.Option("--augment", help="Masks and noise in training (cnn3, cnn4, cnn5).")] = False,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Masks and noise in training (cnn3, cnn4, cnn5, cnn_transformer).")
+    ] = False,
     pretrain: Annotated[Literal["none", "greedy"], typer.Option(help="greedy: layer by layer first (cnn3).")] = "none",
     epochs: Annotated[int | None, typer.Option(min=1, help="At most (default: as in the paper).")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of a network (default: as in the paper).")] = None,
     kernel: Annotated[Literal["rbf", "linear"], typer.Option(help="Of svm.")] = "rbf",
     c: Annotated[float, typer.Option(help="Cost C of svm.")] = 1.0,
     device: Annotated[str, typer.Option(help="auto, cuda or cpu (networks).")] = "auto",
@@ -63,6 +66,7 @@ def train(
         augment=augment,
         pretrain=pretrain,
         epochs=epochs,
+        learning_rate=learning_rate,
         kernel=kernel,
         c=c,
     )

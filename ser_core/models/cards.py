@@ -102,6 +102,7 @@ CARDS: Final[dict[str, Card]] = {
             "mfcc-picture",
             (0.1, 0.1),
             training=Training(batch_size=32),
+            augments=True,
         ),
     )
 }
