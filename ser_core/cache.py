@@ -32,6 +32,7 @@ from ser_core.store import CacheError, VectorStore, database, key, read_json, wr
 
 RACY_NS: Final = 2_000_000_000
 """A file changed this recently may change again within the same tick of its clock: its digest is not remembered."""
+WEIGHTS: Final = "model-*.safetensors"
 LEFT_SECONDS: Final = 3600
 """A temporary file this old belongs to no program that still runs."""
 DAMAGED_ZIP: Final = (
@@ -172,7 +173,9 @@ class Cache:
             recipe = read_json(path.with_suffix(".json"))
             if recipe is None or key(recipe) != path.stem or self.load_arrays(recipe) is None:
                 bad.append(f"{_kind(recipe)} {path.stem}: damaged")
-        bad += [f"run {run.name}: recipe.json or facts.json is damaged" for run in self._runs() if not _sound_run(run)]
+        for run in self._runs():
+            bad += [] if _sound_run(run) else [f"run {run.name}: recipe.json or facts.json is damaged"]
+            bad += [f"run {run.name}: {path.name} is damaged" for path in sorted(run.glob(WEIGHTS)) if not _opens(path)]
         return bad
 
     def sweep(self) -> list[str]:
@@ -247,6 +250,17 @@ def _sound(store: VectorStore) -> bool:
 def _sound_run(folder: Path) -> bool:
     recipe = read_json(folder / "recipe.json")
     return bool(recipe) and key(recipe).startswith(folder.name) and bool(read_json(folder / "facts.json"))
+
+
+def _opens(weights: Path) -> bool:
+    """Tell whether a file of weights is as long as its header says, which has no checksum of them."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, "numpy"):
+            return True
+    except (SafetensorError, OSError):
+        return False
 
 
 def _stat(file: Path) -> tuple[int, int, int] | None:

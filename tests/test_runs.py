@@ -193,6 +193,10 @@ def test_the_cache_knows_runs(cache: Cache) -> None:
     assert (entry.kind, entry.name, entry.key, entry.n_clips) == ("runs", "svm mine loso", run.id, 6)
     assert entry.bytes == sum(path.stat().st_size for path in run.folder.iterdir())
     assert cache.verify() == []
+    weights = run.weights(1).read_bytes()
+    run.weights(1).write_bytes(weights[:-1])
+    assert cache.verify() == [f"run {run.id}: model-1.safetensors is damaged"]
+    run.weights(1).write_bytes(weights)
     left, notes = run.folder / ".x.tmp", cache.root / "runs" / "notes"
     left.write_text("")
     notes.mkdir()
