@@ -64,6 +64,7 @@ ROWS = (
     Row("cnn4, augmented", "P1's: masks, noise", 59.45, AUGMENTED, together=True),
     Row("cnn5", "P1's", 67.28),
     Row("cnn5, augmented", "P1's: masks, noise", 59.91, AUGMENTED, together=True),
+    Row("cnn5, slower", "ours: learning rate 0.0003", None, (("learning_rate", 3e-4),)),
     Row("cnn_mlp", "P1's", 46.3),
     Row("cnn_mlp, slower", "ours: learning rate 0.0001", None, (("learning_rate", 1e-4),), together=True),
     Row("cnn_transformer", "P2's", 71.33),
