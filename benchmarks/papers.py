@@ -102,7 +102,7 @@ def trained(plans: Sequence[Plan], cache: Cache, at_once: int) -> dict[Plan, Run
             for future in as_completed(asked):
                 found[asked[future]] = runs.get(cache, future.result())
                 show(len(found), len(asked), message=experiments.title(asked[future]))
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: what has not begun would else be trained before the pool closes
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return found

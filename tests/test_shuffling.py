@@ -43,15 +43,18 @@ def fitted(kernel: svm.Kernel) -> svm.Svm:
     return svm.fit(INPUTS, Y, FOLD, classes=CLASSES, groups=None, kernel=kernel, c=1.0)
 
 
-@pytest.mark.parametrize("kernel", ["rbf", "linear"])
-def test_an_svm_says_of_shuffled_clips_what_it_always_says(kernel: svm.Kernel) -> None:
-    model = fitted(kernel)
+def says_what_it_always_says(model: shuffling.Fitted) -> None:
     say, changed = shuffling.shuffled(model, TESTED), 0
     for columns in GROUPS:
         plain = np.stack([model.predicted(moved(columns, order)) for order in ORDERS])
         assert np.array_equal(say(columns, ORDERS), plain)
         changed += (plain != model.predicted(TESTED)).sum()
     assert changed > 100
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "linear"])
+def test_an_svm_says_of_shuffled_clips_what_it_always_says(kernel: svm.Kernel) -> None:
+    says_what_it_always_says(fitted(kernel))
 
 
 @pytest.mark.parametrize("kernel", ["rbf", "linear"])
@@ -66,22 +69,11 @@ def test_the_kernel_of_all_columns_from_that_of_their_parts(kernel: svm.Kernel) 
 
 
 def test_a_forest_says_of_shuffled_clips_what_it_always_says(grown: forest.Forest) -> None:
-    say, changed = shuffling.shuffled(grown, TESTED), 0
-    for columns in GROUPS:
-        plain = np.stack([grown.predicted(moved(columns, order)) for order in ORDERS])
-        assert np.array_equal(say(columns, ORDERS), plain)
-        changed += (plain != grown.predicted(TESTED)).sum()
-    assert changed > 100
+    says_what_it_always_says(grown)
 
 
 def test_least_squares_say_of_shuffled_clips_what_they_always_say() -> None:
-    model = ridge.fit(INPUTS, Y, FOLD, classes=CLASSES, groups=None)
-    say, changed = shuffling.shuffled(model, TESTED), 0
-    for columns in GROUPS:
-        plain = np.stack([model.predicted(moved(columns, order)) for order in ORDERS])
-        assert np.array_equal(say(columns, ORDERS), plain)
-        changed += (plain != model.predicted(TESTED)).sum()
-    assert changed > 100
+    says_what_it_always_says(ridge.fit(INPUTS, Y, FOLD, classes=CLASSES, groups=None))
 
 
 def test_clips_without_vectors() -> None:
