@@ -37,7 +37,7 @@ USUAL: Final = {
 }
 SAID: Final = {
     **{"encoder": "{}", "layer": "layer {}", "kernel": "{} kernel", "c": "C {:g}", "augment": "augmented"},
-    **{"pretrain": "{} pretraining", "epochs": "{} epochs", "learning_rate": "rate {:g}"},
+    **{"pretrain": "{} pretraining", "epochs": "{} epochs", "learning_rate": "learning rate {:g}"},
     **{"normalise": "normalised by {}", "seed": "seed {}", "n_members": "of {} models"},
 }
 """What a title says of a choice that is not the usual one."""

@@ -22,7 +22,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ser_core import scores, store
 from ser_core.errors import SerError
-from ser_core.models import greedy
+from ser_core.models import greedy, memory
 from ser_core.models.cards import Card, Training
 from ser_core.models.cnn import Cnn
 from ser_core.models.epochs import Epoch, chosen, stalled
@@ -134,6 +134,7 @@ def fit(
     dim, shape = sizes(inputs)
     how = _How(card.name, training, classes, seed, augment, pretrain, device, precision)
     copy = Copy(resume, _key(how, fold, y, scaling.arrays()))
+    memory.keep_freed()
     with _repeatable(device, torch.get_num_threads() if shape else 1):
         torch.manual_seed(_seed(seed, 0))
         module = build(card, dim=dim, shape=shape, n_classes=len(classes))
