@@ -156,7 +156,8 @@ def main() -> None:
                 plan = row.plan(asked.corpus, split, seed)
                 yield replace(plan, epochs=asked.epochs if CARDS[plan.model].training else None)
 
-    wanted = {row: list(plans_of(row)) for row in ROWS if row.name in asked.rows.split(";")}
+    named = [row for row in ROWS if row.name in asked.rows.split(";")]
+    wanted = {row: plans for row in named if (plans := list(plans_of(row)))}
     every = [plan for plans in wanted.values() for plan in plans]
     embed(every, cache)
     found = trained(every, cache, asked.at_once)
