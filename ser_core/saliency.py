@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_core.encoders import pictures
+from ser_core.encoders import PICTURES, pictures
 from ser_core.encoders.spectral import FRAME, HOP, MELS, SAMPLING_RATE
 from ser_core.errors import SerError
 from ser_core.models.cards import CARDS
@@ -98,7 +98,7 @@ def explain(network: "Network", inputs: Inputs, *, target: int, n_samples: int) 
         As `saliency`.
     """
     way = _followed(network, inputs, target)
-    drawn = pictures.PICTURES[str(CARDS[network.card_name].picture)]
+    drawn = PICTURES[str(CARDS[network.card_name].picture)]
     values = way.picture * way.gradients
     if not isinstance(drawn, pictures.MelPicture):
         bands = _cosines(len(way.picture)).T

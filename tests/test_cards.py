@@ -3,8 +3,7 @@
 import subprocess
 import sys
 
-from ser_core.encoders import ENCODERS
-from ser_core.encoders.pictures import PICTURES
+from ser_core.encoders import ENCODERS, PICTURES
 from ser_core.models.cards import CARDS, Training
 
 

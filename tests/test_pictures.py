@@ -10,13 +10,12 @@ import pytest
 import torch
 from conftest import tone
 
-from ser_core.encoders import ENCODERS, EncoderError, encoder
+from ser_core.encoders import ENCODERS, PICTURES, EncoderError, encoder
 from ser_core.encoders.base import ClipError
 from ser_core.encoders.pictures import (
     MEL_PICTURE,
     MFCC_PICTURE,
     MFCC_SMALL,
-    PICTURES,
     MelPicture,
     MfccPicture,
     MfccSmall,
@@ -74,6 +73,7 @@ def test_shapes_are_those_of_the_papers() -> None:
         "mel-picture": ([128, 128], ["picture"]),
         "mfcc-picture": ([40, 282], ["clean", "noisy 1", "noisy 2"]),
         "mfcc-small": ([40, 64], ["picture"]),
+        "voiced-mel": ([80, 128], ["picture"]),
     }
 
 
@@ -191,5 +191,5 @@ def test_resizing_keeps_what_fits_and_what_is_even() -> None:
 
 
 def test_an_unknown_encoder_is_told_the_pictures_too() -> None:
-    with pytest.raises(EncoderError, match=r"'mel'.* egemaps, .*mel-picture, mfcc-picture, mfcc-small, or hf:"):
+    with pytest.raises(EncoderError, match=r"'mel'.* egemaps, .*mel-picture, .*, voiced-mel, or hf:"):
         encoder("mel")

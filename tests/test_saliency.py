@@ -9,7 +9,7 @@ from scipy import fft
 from torch import Tensor, nn
 
 from ser_core import saliency
-from ser_core.encoders.pictures import PICTURES
+from ser_core.encoders import PICTURES
 from ser_core.models.cards import CARDS
 from ser_core.models.inputs import Inputs, learn
 from ser_core.models.network import Network, build

@@ -5,9 +5,10 @@
 
 from ser_core.encoders.base import Encoder, EncoderError
 from ser_core.encoders.opensmile import COMPARE_2016, COMPARE_PARTS, EGEMAPS
-from ser_core.encoders.pictures import PICTURES
+from ser_core.encoders.pictures import MEL_PICTURE, MFCC_PICTURE, MFCC_SMALL
 from ser_core.encoders.spectral import LogMel, Spectral
 from ser_core.encoders.transformer import Transformer
+from ser_core.encoders.voiced import VOICED_MEL
 
 ENCODERS: dict[str, Encoder] = {
     "egemaps": EGEMAPS,
@@ -22,6 +23,8 @@ ENCODERS: dict[str, Encoder] = {
     "audeering-msp-dim": Transformer("audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"),
 }
 """Encoder of each short name; a transformer's own name is the longer ``hf:<hub id>``."""
+PICTURES: dict[str, Encoder] = {one.name: one for one in (MEL_PICTURE, MFCC_PICTURE, MFCC_SMALL, VOICED_MEL)}
+"""Encoder of each picture's name."""
 
 
 def encoder(name: str) -> Encoder:

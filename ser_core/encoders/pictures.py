@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_core.encoders.base import Encoder, OneByOne, Recipe, Signal
+from ser_core.encoders.base import OneByOne, Recipe, Signal
 from ser_core.encoders.spectral import FRAME, HOP, MELS, MFCCS, SAMPLING_RATE, checked
 
 PIECE: Final = 3 * SAMPLING_RATE  # samples that P2 looks at
@@ -26,7 +26,7 @@ TOP_DB: Final = 80.0  # librosa's own range, below the loudest
 
 
 @dataclass(frozen=True)
-class _Picture(OneByOne, ABC):
+class Picture(OneByOne, ABC):
     """What the pictures have in common: each lies in the cache as one vector a layer."""
 
     @property
@@ -89,7 +89,7 @@ class _Picture(OneByOne, ABC):
 
 
 @dataclass(frozen=True)
-class MelPicture(_Picture):
+class MelPicture(Picture):
     """Mel spectrogram of the whole clip in dB below its loudest point, down to -80.
 
     Frames of 64 ms, 16 ms apart; time is then resized to ``columns``.
@@ -129,7 +129,7 @@ class MelPicture(_Picture):
 
 
 @dataclass(frozen=True)
-class MfccSmall(_Picture):
+class MfccSmall(Picture):
     """Cepstral coefficients of the whole clip; frames as in `MelPicture`, resized to ``columns``.
 
     References
@@ -160,7 +160,7 @@ class MfccSmall(_Picture):
 
 
 @dataclass(frozen=True)
-class MfccPicture(_Picture):
+class MfccPicture(Picture):
     """Cepstral coefficients of 3 s of a clip, and of ``noisy`` copies of it with white noise added.
 
     The 3 s begin after ``offset`` seconds, and zeros follow a clip that ends earlier. A clip shorter than 3 s is taken
@@ -260,5 +260,3 @@ def _cepstra(signal: Signal, coefficients: int, *, window: int, hop: int) -> NDA
 MEL_PICTURE = MelPicture()
 MFCC_PICTURE = MfccPicture()
 MFCC_SMALL = MfccSmall()
-PICTURES: dict[str, Encoder] = {one.name: one for one in (MEL_PICTURE, MFCC_PICTURE, MFCC_SMALL)}
-"""Encoder of each picture's name."""

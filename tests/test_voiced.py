@@ -1,0 +1,118 @@
+"""What is spoken of a clip as a picture, and a picture as sound: against librosa, scipy and what went in."""
+
+import librosa
+import numpy as np
+import pytest
+from scipy.optimize import nnls
+
+from ser_core.encoders import encoder
+from ser_core.encoders.base import ClipError
+from ser_core.encoders.voiced import FLOOR, VoicedMel, linear, mel, sound, spoken
+
+RATE = 16_000
+
+
+def vowel(seconds: float, *, pitch: float = 120.0, level: float = 0.1) -> np.ndarray:
+    """A voice that holds three formants, its loudness rising and falling four times a second."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    found = np.zeros(len(time))
+    for number in range(1, 40):
+        away = [(number * pitch - formant) / width for formant, width in ((600, 120), (1200, 150), (2500, 200))]
+        found += sum(np.exp(-(one**2)) for one in away) * np.sin(2 * np.pi * number * pitch * time + number**2)
+    found *= 0.6 + 0.4 * np.sin(8 * np.pi * time)
+    return (level * found / np.abs(found).max()).astype(np.float32)
+
+
+def silence(seconds: float) -> np.ndarray:
+    return np.zeros(round(seconds * RATE), np.float32)
+
+
+def joined(*parts: np.ndarray) -> np.ndarray:
+    return np.concatenate(parts)
+
+
+def test_silence_around_speech_is_left_out() -> None:
+    heard = spoken(joined(silence(1.0), vowel(1.0), silence(1.0)))
+    assert 0.9 <= len(heard) / RATE <= 1.3
+    assert np.square(heard).sum() == pytest.approx(np.square(vowel(1.0)).sum(), rel=0.25)
+
+
+def test_a_short_pause_stays_and_a_long_one_does_not() -> None:
+    length = {pause: len(spoken(joined(vowel(0.75), silence(pause), vowel(0.75)))) / RATE for pause in (0.0, 0.15, 2.0)}
+    assert length[0.15] == pytest.approx(length[0.0] + 0.15, abs=0.06)
+    assert length[2.0] < length[0.0] + 0.3
+
+
+def test_a_quiet_voice_is_heard_as_a_loud_one_is() -> None:
+    clip = joined(silence(0.5), vowel(1.0), silence(0.5))
+    assert np.allclose(spoken(clip * np.float32(0.01)), spoken(clip) * 0.01, atol=1e-9)
+
+
+@pytest.mark.parametrize("clip", [silence(1.0), silence(0.1)], ids=["silence", "short"])
+def test_a_clip_without_speech_is_refused(clip: np.ndarray) -> None:
+    with pytest.raises(ClipError, match="no speech in it"):
+        VoicedMel().encode([clip])
+
+
+def test_levels_are_those_of_librosa() -> None:
+    clip = vowel(1.0)
+    power = librosa.feature.melspectrogram(y=clip, sr=RATE, n_fft=1024, hop_length=384, n_mels=80)
+    assert np.allclose(mel(clip), np.maximum(10 * np.log10(np.maximum(power, 1e-30)), -80), atol=1e-4)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 5.0])
+def test_a_picture_has_one_size(seconds: float) -> None:
+    picture = VoicedMel().encode([vowel(seconds)])
+    assert (picture.shape, picture.dtype) == ((1, 1, 80 * 128), np.float32)
+    levels = picture.reshape(80, 128)
+    whole = mel(spoken(vowel(seconds)))[:, :128]
+    assert np.allclose(levels[:, : whole.shape[1]], whole, atol=1e-4)
+    assert (levels[:, whole.shape[1] :] == FLOOR).all()
+    assert (whole.shape[1] < 128) == (seconds < 3)
+
+
+def test_it_is_found_by_its_name_and_says_its_shape() -> None:
+    recipe = encoder("voiced-mel").recipe()
+    assert (recipe["shape"], recipe["dim"], recipe["sampling_rate"]) == ([80, 128], 10240, RATE)
+    assert "webrtcvad" in recipe
+
+
+def test_power_of_frequencies_is_least_squares_without_negatives() -> None:
+    levels = mel(vowel(0.3))
+    bands, power = librosa.filters.mel(sr=RATE, n_fft=1024, n_mels=80), 10 ** (levels / 10)
+    found = linear(levels)
+    assert found.min() >= 0
+    for frame in (2, 7):
+        _, best = nnls(bands, power[:, frame])
+        missed = np.linalg.norm(bands @ found[:, frame] - power[:, frame])
+        assert missed - best < 0.03 * np.linalg.norm(power[:, frame])
+
+
+@pytest.mark.parametrize("level", [0.01, 0.5])
+def test_a_spectrogram_sounds_like_the_clip_it_was_made_of(level: float) -> None:
+    clip = vowel(1.5, level=level)
+    levels = mel(clip)
+    heard = sound(levels)
+    again = mel(heard)
+    assert abs(len(heard) - len(clip)) <= 384 // 2
+    assert again.shape == levels.shape
+    loud = levels > levels.max() - 40
+    assert np.abs(again - levels)[loud].mean() < 1.5
+    assert 10 * np.log10(np.square(heard).mean() / np.square(clip).mean()) == pytest.approx(0, abs=1)
+    assert np.array_equal(heard, sound(levels))
+
+
+def test_silence_at_the_end_is_not_played() -> None:
+    levels = np.pad(mel(vowel(1.0)), ((0, 0), (0, 40)), constant_values=FLOOR + 5)
+    assert np.array_equal(sound(levels), sound(mel(vowel(1.0))))
+
+
+@pytest.mark.parametrize(("frames", "samples"), [(0, 0), (1, 192)])
+def test_next_to_nothing_is_silence(frames: int, samples: int) -> None:
+    levels = np.full((80, 128), FLOOR)
+    levels[:, :frames] = 0
+    assert np.array_equal(sound(levels), silence(samples / RATE))
+
+
+def test_what_is_too_loud_is_clipped() -> None:
+    assert np.abs(sound(mel(vowel(0.5)) + 60)).max() == 1.0
