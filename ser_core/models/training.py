@@ -135,10 +135,10 @@ def fit(
     how = _How(card.name, training, classes, seed, augment, pretrain, device, precision)
     copy = Copy(resume, _key(how, fold, y, scaling.arrays()))
     memory.keep_freed()
-    with _repeatable(device, torch.get_num_threads() if shape else 1):
-        torch.manual_seed(_seed(seed, 0))
+    with repeatable(device, torch.get_num_threads() if shape else 1):
+        torch.manual_seed(seed_of(seed, 0))
         module = build(card, dim=dim, shape=shape, n_classes=len(classes))
-        state = State(settle(module, device), _adam(module, training))
+        state = State(settle(module, device), adam(module, training.learning_rate, decay=training.weight_decay))
         taught, measured = examples(fold.train, None), examples(fold.validation, 1)
         copy.read(state)
         if pretrain == "greedy" and isinstance(module, Cnn) and not state.history:
@@ -183,17 +183,18 @@ def _key(how: _How, fold: Fold, y: Rows, scaling: dict[str, NDArray[Any]]) -> st
     return store.key({**asdict(how), **{name: zlib.crc32(one.tobytes()) for name, one in arrays.items()}})
 
 
-def _seed(seed: int, epoch: int) -> int:
+def seed_of(seed: int, epoch: int) -> int:
+    """Return the seed of one epoch, so that an interrupted training goes on as it would have."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
 
 
-def _adam(module: nn.Module, training: Training) -> torch.optim.Adam:
-    rate, decay = training.learning_rate, training.weight_decay
+def adam(module: nn.Module, rate: float, *, decay: float = 0.0) -> torch.optim.Adam:
+    """Return the optimiser of all trainings."""
     return torch.optim.Adam(module.parameters(), lr=rate, weight_decay=decay, fused=True)
 
 
 @contextmanager
-def _repeatable(device: str, threads: int) -> Iterator[None]:
+def repeatable(device: str, threads: int) -> Iterator[None]:
     """Compute the same twice, and leave torch's random numbers and settings as they were.
 
     One thread for vectors alone: their products are so small that others cost four times the work, and many times the
@@ -227,7 +228,7 @@ def _train(
         progress(one)
     while len(state.history) < training.epochs and not stalled(state.history, training.patience):
         number = len(state.history) + 1
-        torch.manual_seed(_seed(how.seed, number))
+        torch.manual_seed(seed_of(how.seed, number))
         started, rate = time.monotonic(), state.optimiser.param_groups[0]["lr"]
         learnt = _learn(state, taught, how)
         seen = _measure(state.module, measured, how)

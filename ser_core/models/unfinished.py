@@ -24,12 +24,16 @@ MOMENTS: Final = ("step", "exp_avg", "exp_avg_sq")
 
 @dataclass
 class State:
-    """All of a training that changes; ``best`` are the weights of the best epoch of the history."""
+    """All of a training that changes; ``best`` are the weights of the best epoch of the history, where one is chosen.
+
+    ``row`` is what the history is made of: a dataclass of numbers.
+    """
 
     module: nn.Module
     optimiser: torch.optim.Adam
     best: dict[str, Tensor] = field(default_factory=dict)
-    history: list[Epoch] = field(default_factory=list)
+    history: list[Any] = field(default_factory=list)
+    row: type = Epoch
 
     def arrays(self) -> dict[str, Tensor]:
         """Return all tensors by name."""
@@ -39,11 +43,12 @@ class State:
             found |= {f"adam.{number}.{name}": moments[name] for name in MOMENTS}
         return {name: one.detach().cpu().contiguous() for name, one in found.items()}
 
-    def take(self, arrays: Mapping[str, Tensor], history: list[Epoch]) -> None:
+    def take(self, arrays: Mapping[str, Tensor], history: list[Any]) -> None:
         """Go on from what `arrays` returned."""
         weights = self.module.state_dict()
         self.module.load_state_dict({name: arrays[f"module.{name}"] for name in weights})
-        self.best = {name: arrays[f"best.{name}"].to(one.device) for name, one in weights.items()}
+        kept = {name: f"best.{name}" for name in weights if f"best.{name}" in arrays}
+        self.best = {name: arrays[best].to(weights[name].device) for name, best in kept.items()}
         for number, weight in enumerate(self.optimiser.param_groups[0]["params"]):
             step, *moments = (arrays[f"adam.{number}.{name}"].to(weight.device) for name in MOMENTS)
             laid = (torch.empty_like(weight).copy_(one) for one in moments)  # in memory as the weight is
@@ -64,7 +69,7 @@ class Copy:
         found = None if self.path is None else _read(self.path)
         if found is not None and found[1]["key"] == self.key:
             arrays, facts = found
-            state.take(arrays, [Epoch(*one) for one in json.loads(facts["history"])])
+            state.take(arrays, [state.row(*one) for one in json.loads(facts["history"])])
 
     def write(self, state: State) -> None:
         """Keep it, whole or not at all, if the last copy was not just written."""
