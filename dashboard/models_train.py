@@ -38,6 +38,7 @@ SPLITS: Final = {
 NORMALISE: Final = {"global": "by all training clips", "speaker": "each speaker by their own clips"}
 PRETRAIN: Final = {"none": "none", "greedy": "greedy: each convolution first learns to redraw its input"}
 RATES: Final = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01)
+SMOOTHINGS: Final = (0.0, 0.05, 0.1, 0.2)
 COSTS: Final = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 SECONDS: Final = {
     "forest": 100, "svm": 3, "ridge": 10, "mlp": 5, "cnn3": 70, "cnn4": 70, "cnn5": 160, "cnn_mlp": 260,
@@ -134,7 +135,13 @@ def _more(card: Card) -> dict[str, Any]:
                 "train_rate", "Learning rate", list(RATES), default=usual, show="{:g}".format,
                 help="How far a step of training goes; where the loss jumps about, take a lower one.",
             )  # fmt: skip
+            smoothing = widgets.select(
+                "train_smoothing", "Label smoothing", list(SMOOTHINGS), default=card.training.label_smoothing,
+                show="{:g}".format,
+                help="The share of each label that goes to all emotions alike: the network learns to be less sure.",
+            )  # fmt: skip
         out |= {} if rate == usual else {"learning_rate": rate}
+        out |= {} if smoothing == card.training.label_smoothing else {"label_smoothing": smoothing}
     if card.augments:
         out["augment"] = right.toggle(
             "Augment", key="_train_augment", persist_state="session",

@@ -171,7 +171,7 @@ def _prepare(plan: Plan, parts: Sequence[Embeddings], *, located: Located, cache
     training, settled = _training(plan), _settled(plan, parts)
     recipe = {
         "run": VERSION,
-        **asdict(settled),
+        **{name: choice for name, choice in asdict(settled).items() if choice is not None},
         "kind": next((kind for kind, one in KINDS.items() if one.citation == located.corpus.citation), "folder"),
         "classes": list(classes),
         "clips": key({"clips": clips.to_numpy().tolist()}),
@@ -197,12 +197,13 @@ def _training(plan: Plan) -> Training | None:
         usual,
         epochs=plan.epochs or tuning or usual.epochs,
         learning_rate=plan.learning_rate or usual.learning_rate,
+        label_smoothing=usual.label_smoothing if plan.label_smoothing is None else plan.label_smoothing,
     )
 
 
 def _settled(plan: Plan, parts: Sequence[Embeddings]) -> Plan:
     """Return the one form of all plans that come to the same numbers."""
-    for name in ("epochs", "learning_rate"):
+    for name in ("epochs", "learning_rate", "label_smoothing"):
         usual = replace(plan, **{name: None})
         if _training(plan) == _training(usual):
             plan = usual

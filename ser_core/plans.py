@@ -29,8 +29,9 @@ class Plan:
         many clips of each, of test speakers, too (`ser_core.models.inputs.per_speaker`).
     seed
         Of the split at random and of everything drawn in training.
-    augment, pretrain, epochs, learning_rate
-        Of networks; by default as many epochs as the card says, and at its rate.
+    augment, pretrain, epochs, learning_rate, label_smoothing
+        Of networks; by default as many epochs as the card says, at its rate, and what it says of smoothing: the share
+        (0-1) of each label that goes to all emotions alike.
     kernel, c
         Of the support vector machine.
     """
@@ -46,6 +47,7 @@ class Plan:
     pretrain: Literal["none", "greedy"] = "none"
     epochs: int | None = None
     learning_rate: float | None = None
+    label_smoothing: float | None = None
     kernel: Literal["rbf", "linear"] = "rbf"
     c: float = 1.0
 
@@ -66,12 +68,15 @@ def check(plan: Plan) -> None:
         and (plan.encoder is not None or plan.layer != -1),
         "is not trained in epochs: leave out their number": card.training is None and plan.epochs is not None,
         "is not trained at a learning rate: leave it out": card.training is None and plan.learning_rate is not None,
+        "has no labels to be smoothed: leave that out": card.training is None and plan.label_smoothing is not None,
         "cannot be augmented: that is for the networks that look at pictures alone": plan.augment and not card.augments,
         "cannot be pretrained greedily": plan.pretrain != "none" and not card.pretrains,
         "has no kernel and no cost C: those are of svm": plan.model != "svm" and (plan.kernel, plan.c) != ("rbf", 1.0),
         f"needs one epoch or more, not {plan.epochs}": plan.epochs is not None and plan.epochs < 1,
         f"needs a learning rate between 0 and 1, not {plan.learning_rate}": plan.learning_rate is not None
         and not 0 < plan.learning_rate < 1,
+        f"needs a label smoothing of 0 or more, below 1, not {plan.label_smoothing}": plan.label_smoothing is not None
+        and not 0 <= plan.label_smoothing < 1,
         f"needs a cost C above 0, not {plan.c}": not 0 < plan.c < math.inf,
         f"needs a seed of 0 or more, below 2^32, not {plan.seed}": not 0 <= plan.seed < 2**32,
     }

@@ -32,12 +32,14 @@ CLIPS: Final = ("file", "sha", "speaker", "truth")
 SPLITS: Final = {"random": "clips at random", "speaker": "unseen speakers", "loso": "one unseen speaker at a time"}
 USUAL: Final = {
     **{"encoder": None, "layer": -1, "kernel": "rbf", "c": 1.0, "augment": False},
-    **{"pretrain": "none", "epochs": None, "learning_rate": None, "normalise": "global", "seed": 0},
+    **{"pretrain": "none", "epochs": None, "learning_rate": None, "label_smoothing": None},
+    **{"normalise": "global", "seed": 0},
     "n_members": None,
 }
 SAID: Final = {
     **{"encoder": "{}", "layer": "layer {}", "kernel": "{} kernel", "c": "C {:g}", "augment": "augmented"},
     **{"pretrain": "{} pretraining", "epochs": "{} epochs", "learning_rate": "learning rate {:g}"},
+    "label_smoothing": "label smoothing {:g}",
     **{"normalise": "normalised by {}", "seed": "seed {}", "n_members": "of {} models"},
 }
 """What a title says of a choice that is not the usual one."""

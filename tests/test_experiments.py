@@ -69,6 +69,8 @@ def same(a: Run, b: Run) -> bool:
         ({"model": "svm", "epochs": 5}, "svm is not trained in epochs"),
         ({"model": "svm", "learning_rate": 0.1}, "svm is not trained at a learning rate"),
         ({"model": "mlp", "learning_rate": 0.0}, "mlp needs a learning rate between 0 and 1, not 0.0"),
+        ({"model": "forest", "label_smoothing": 0.1}, "forest has no labels to be smoothed"),
+        ({"model": "mlp", "label_smoothing": 1.0}, "mlp needs a label smoothing of 0 or more, below 1, not 1.0"),
         ({"model": "cnn4", "pretrain": "greedy"}, "cnn4 cannot be pretrained greedily"),
         ({"model": "mlp", "c": 2.0}, "mlp has no kernel and no cost C: those are of svm"),
         ({"model": "mlp", "epochs": 0}, "mlp needs one epoch or more, not 0"),
@@ -156,13 +158,28 @@ def test_pictures_go_in_and_a_random_split_is_one_fold(train: Callable[..., Run]
     assert run.recipe["inputs"]["pictures"]["shape"] == [128, 128]
 
 
+def test_labels_are_smoothed_if_asked(train: Callable[..., Run]) -> None:
+    smooth, usual = train(replace(MLP, label_smoothing=0.5)), train(MLP)
+    assert smooth.history["train_loss"].iloc[0] > usual.history["train_loss"].iloc[0]
+    assert smooth.recipe["training"]["label_smoothing"] == 0.5
+    assert train(replace(MLP, label_smoothing=0.0)).id == usual.id != smooth.id
+    assert "label smoothing 0.5" in smooth.title
+
+
+def test_what_was_not_chosen_is_not_in_the_recipe(train: Callable[..., Run]) -> None:
+    """So that a choice that is added later does not rename the runs of today."""
+    assert not {"encoder", "epochs", "learning_rate", "label_smoothing"} & {
+        name for name, value in train(MLP).recipe.items() if value is None
+    }
+
+
 def test_the_learning_rate_is_the_cards_unless_asked(train: Callable[..., Run]) -> None:
     slower = train(replace(MLP, learning_rate=1e-4))
     assert set(slower.history["learning_rate"]) == {1e-4}
     assert set(train(MLP).history["learning_rate"]) == {1e-3}
     assert train(replace(MLP, learning_rate=1e-3)).id == train(MLP).id != slower.id
     assert experiments.arguments(replace(MLP, learning_rate=1e-4))[-2:] == ["--learning-rate", "0.0001"]
-    assert slower.title == "mlp (moments, 3 epochs, rate 0.0001) · mine · unseen speakers"
+    assert slower.title == "mlp (moments, 3 epochs, learning rate 0.0001) · mine · unseen speakers"
 
 
 def test_least_squares_keep_the_penalty_that_was_chosen(train: Callable[..., Run]) -> None:

@@ -39,6 +39,9 @@ def train(
     pretrain: Annotated[Literal["none", "greedy"], typer.Option(help="greedy: layer by layer first (cnn3).")] = "none",
     epochs: Annotated[int | None, typer.Option(min=1, help="At most (default: as in the paper).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of a network (default: as in the paper).")] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(help="Of a network: the share of each label that goes to all emotions alike.")
+    ] = None,
     kernel: Annotated[Literal["rbf", "linear"], typer.Option(help="Of svm.")] = "rbf",
     c: Annotated[float, typer.Option(help="Cost C of svm.")] = 1.0,
     device: Annotated[str, typer.Option(help="auto, cuda or cpu (networks).")] = "auto",
@@ -67,6 +70,7 @@ def train(
         pretrain=pretrain,
         epochs=epochs,
         learning_rate=learning_rate,
+        label_smoothing=label_smoothing,
         kernel=kernel,
         c=c,
     )
