@@ -14,10 +14,10 @@ from ser_core.corpora import demo
 pytest.importorskip("espeakng_loader")
 
 BENCHMARK = Path(__file__).parent.parent / "benchmarks" / "papers.py"
-ROWS = ["svm, eGeMAPS", "mlp", "cnn3, augmented", "cnn4, smoothed", "cnn_mlp, slower"]
+ROWS = ["svm, eGeMAPS", "ridge", "mlp", "mlp, other features", "cnn4, smoothed", "cnn_mlp, slower"]
 SHARED = "cnn_transformer"
 """Not trained on unseen speakers."""
-TOGETHER = "all of: cnn3, augmented + cnn4, smoothed"
+TOGETHER = "all of: ridge + mlp, other features + cnn4, smoothed"
 
 
 def table(cache: Cache) -> list[list[str]]:
@@ -30,8 +30,11 @@ def table(cache: Cache) -> list[list[str]]:
 
 @pytest.mark.slow
 def test_every_row_is_trained_on_both_splits_and_kept(cache: Cache) -> None:
-    demo.make("german", cache.root / "demo" / "german", seed=7)
-    catalogue.add(cache, "demo-german", cache.root / "demo" / "german")
+    root = cache.root / "demo" / "german"
+    demo.make("german", root, seed=7)
+    for file in (root / "wav").glob("??b*.wav"):  # two of the four sentences are enough
+        file.unlink()
+    catalogue.add(cache, "demo-german", root)
     first = table(cache)
     assert [row[0] for row in first] == [*ROWS, SHARED, TOGETHER]
     kept = runs.ls(cache)
@@ -39,7 +42,7 @@ def test_every_row_is_trained_on_both_splits_and_kept(cache: Cache) -> None:
     assert all(run.finished for run in kept)
     for run in kept:
         assert run.evaluation.speaker_independent == (run.split == "speaker")
-        assert len(run.evaluation.truth) == (280 if run.split == "speaker" else len(run.tested))
+        assert len(run.evaluation.truth) == (140 if run.split == "speaker" else len(run.tested))
     started = time.monotonic()
     assert table(cache) == first
     assert time.monotonic() - started < 60  # libraries are loaded, tables are read
