@@ -216,7 +216,7 @@ def _about(plan: Plan, clips: pd.DataFrame, runs: list[Run]) -> tuple[int, float
     """Return how many folds there are, about how long they take in seconds, and where that is known from."""
     n_speakers = clips["speaker"].nunique()
     n_folds = {"random": 1, "speaker": min(splits.GROUPS, n_speakers), "loso": n_speakers}[plan.split]
-    before = [run for run in runs if all(run.recipe[name] == getattr(plan, name) for name in DECIDE)]
+    before = [run for run in runs if all(run.recipe.get(name) == getattr(plan, name) for name in DECIDE)]
     if before:
         last = before[0]
         rate, told = last.seconds / last.n_folds / last.recipe["n_clips"], "at the speed of the last such run"

@@ -171,6 +171,9 @@ def running(
 
     ``waiting`` is called once, before such a wait.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        # so it is inherited from a script that starts programs with "&"; `stop` would not be heard
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     job = job_id(arguments)
     folder = _folder(cache, job)
     folder.mkdir(parents=True, exist_ok=True)

@@ -33,12 +33,15 @@ def never(_: object) -> None:
     pytest.fail("there was nothing to wait for")
 
 
-def long(cache: Cache, *, steps: int = 1000) -> subprocess.Popen[str]:
-    """Be the job in another process; returns when it runs."""
+def long(cache: Cache, *, steps: int = 1000, deaf: bool = False) -> subprocess.Popen[str]:
+    """Be the job in another process, ``deaf`` to Ctrl-C as what a script starts with "&"; returns when it runs."""
     code = LONG.format(work=WORK, steps=steps)
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if deaf else signal.default_int_handler)
     run = subprocess.Popen(
         [sys.executable, "-c", code, str(cache.root)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
+    signal.signal(signal.SIGINT, before)
     assert run.stdout
     assert run.stdout.readline() == "running\n"
     return run
@@ -101,8 +104,9 @@ def test_the_same_job_never_runs_twice_at_once(cache: Cache) -> None:
     first.communicate()
 
 
-def test_stop_is_ctrl_c(cache: Cache) -> None:
-    run = long(cache)
+@pytest.mark.parametrize("deaf", [False, True])
+def test_stop_is_ctrl_c(cache: Cache, deaf: bool) -> None:  # noqa: FBT001
+    run = long(cache, deaf=deaf)
     jobs.stop(cache, jobs.job_id(WORK))
     assert run.wait(10) in {1, 130, -signal.SIGINT}
     run.communicate()
