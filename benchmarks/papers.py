@@ -4,11 +4,11 @@
                                 [--splits random,speaker] [--rows "forest;cnn3, augmented"] [--epochs N] [--at-once N]
 
 Every row is trained on clips divided at random, as the papers do (speakers are shared), with as many seeds as asked
-for; then on unseen speakers, with the first seed. There the networks are trained by one recipe each, that which was
-best on validation clips: the six folds of the others would take as long again as everything else. Each training is a
-run of `ser train`, kept in the cache: stop at any time, and the same command goes on. As many trainings go on at once
-as there are processor cores, each on one of them, which is less work than each on all. Minutes are those of one core
-for both splits, the mean of the seeds at random.
+for; then on unseen speakers, with the first seed. There the networks that look at pictures are trained by one recipe
+each, that which was best on validation clips: the six folds of the others would take as long again as everything else.
+Each training is a run of `ser train`, kept in the cache: stop at any time, and the same command goes on. As many
+trainings go on at once as there are processor cores, each on one of them, which is less work than each on all. Minutes
+are those of one core for both splits, the mean of the seeds at random.
 """
 
 import argparse
