@@ -71,7 +71,8 @@ class VoicedMel(Picture):
 def spoken(signal: Signal) -> Signal:
     """Return what WebRTC's voice activity detector takes for speech, with the short pauses in it, joined.
 
-    It goes by the level, and hears nothing in a quarter of RAVDESS as published: it is given the clip at full scale.
+    It goes by the level, and is given the clip at full scale: of 120 clips of RAVDESS at the level published it missed
+    23 % of the frames that come within 35 dB of the loudest, at full scale 2 %.
 
     Parameters
     ----------
