@@ -43,6 +43,23 @@ def test_a_short_pause_stays_and_a_long_one_does_not() -> None:
     assert length[2.0] < length[0.0] + 0.3
 
 
+@pytest.mark.parametrize(("between", "kept"), [(0, 4), (1, 5), (5, 9), (6, 4)])
+def test_pauses_are_kept_up_to_five_frames(between: int, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a detector that hears what is not 0: WebRTC's own goes on for some frames after a voice has ended."""
+
+    class Detector:
+        def __init__(self, mode: int) -> None:
+            assert mode == 3
+
+        def is_speech(self, frame: bytes, rate: int) -> bool:
+            return rate == RATE and any(frame)
+
+    monkeypatch.setattr("webrtcvad.Vad", Detector)
+    voice, none = np.full(2 * 480, 0.1, np.float32), np.zeros(between * 480, np.float32)
+    clip = joined(silence(0.3), voice, none, voice, silence(0.3))
+    assert len(spoken(clip)) == kept * 480
+
+
 def test_a_quiet_voice_is_heard_as_a_loud_one_is() -> None:
     clip = joined(silence(0.5), vowel(1.0), silence(0.5))
     assert np.allclose(spoken(clip * np.float32(0.01)), spoken(clip) * 0.01, atol=1e-9)
