@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,16 @@ class Located:
     def name(self) -> str:
         """The name it was added under."""
         return self.corpus.name
+
+    @property
+    def kind(self) -> str:
+        """The name under which such corpora are known (`ser_core.corpora.KINDS`), or ``folder``."""
+        return next((kind for kind, one in KINDS.items() if one.citation == self.corpus.citation), "folder")
+
+    def classes(self, emotions: Iterable[str]) -> tuple[str, ...]:
+        """Return which emotions there are, in the corpus's own order, others after them by the alphabet."""
+        present, order = set(emotions), self.corpus.emotions
+        return (*(word for word in order if word in present), *sorted(present - set(order)))
 
     def clips(self) -> pd.DataFrame:
         """Return its table of clips (see `Corpus.clips`)."""

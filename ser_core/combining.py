@@ -65,6 +65,8 @@ def combine(names: Sequence[str], *, cache: Cache) -> Run:
 def _check(run: Run, first: Run) -> None:
     if run.model == ENSEMBLE:
         raise RunError(f"run {run.id} is an ensemble already: name its members")
+    if not run.recognises:
+        raise RunError(f"run {run.id} is an autoencoder, and names no emotions: leave it out")
     if not run.finished:
         raise RunError(f"run {run.id} is not finished: `{run.command}` goes on with it")
     if any(run.recipe[name] != first.recipe[name] for name in SAME) or _where(run) != _where(first):

@@ -82,6 +82,8 @@ def compare(a: Run, b: Run) -> Comparison:
     ComparisonError
         If the runs are of other emotions, share no test clip, or were told different things about one.
     """
+    for run in (one for one in (a, b) if not one.recognises):
+        raise ComparisonError(f"run {run.id} ({run.title}) names no emotions: there is nothing to compare")
     if a.classes != b.classes:
         raise ComparisonError(
             f"run {a.id} tells apart {', '.join(a.classes)}, run {b.id} {', '.join(b.classes)}: only runs of the same"

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from ser_core import catalogue, embeddings, encoders, evaluation, run_files, runs, splits
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
-from ser_core.corpora import KINDS
 from ser_core.embeddings import Embeddings
 from ser_core.encoders.base import Encoder
 from ser_core.models import inputs as model_inputs
@@ -153,8 +152,7 @@ def _prepare(plan: Plan, parts: Sequence[Embeddings], *, located: Located, cache
     """Join the inputs, number the emotions, divide the clips, and say in a recipe what decides the numbers."""
     card = CARDS[plan.model]
     inputs, labelled, digests = model_inputs.gather(parts, plan.layer)
-    present, order = set(labelled["emotion"]), located.corpus.emotions
-    classes = (*(word for word in order if word in present), *sorted(present - set(order)))
+    classes = located.classes(labelled["emotion"])
     if len(classes) < 2:
         raise ExperimentError(f"a model needs two emotions or more, {located.name} has {', '.join(classes)} only")
     clips = pd.DataFrame(
@@ -172,7 +170,7 @@ def _prepare(plan: Plan, parts: Sequence[Embeddings], *, located: Located, cache
     recipe = {
         "run": VERSION,
         **{name: choice for name, choice in asdict(settled).items() if choice is not None},
-        "kind": next((kind for kind, one in KINDS.items() if one.citation == located.corpus.citation), "folder"),
+        "kind": located.kind,
         "classes": list(classes),
         "clips": key({"clips": clips.to_numpy().tolist()}),
         "n_clips": len(clips),

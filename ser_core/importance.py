@@ -219,6 +219,8 @@ def title(run: Run) -> str:
 
 def refusal(run: Run) -> str | None:
     """Say why a run cannot be asked what it goes by; None where it can."""
+    if not run.recognises:
+        return "an autoencoder names no emotions: `ser runs latents` tells what its latents carry"
     made_with = run.recipe["inputs"]
     if "pictures" in made_with:
         return "this model looks at pictures of the clips: what it goes by is shown on each clip's spectrogram"

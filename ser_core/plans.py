@@ -1,12 +1,12 @@
 """What can be trained, and how that is said: in a sentence for people, and as a `ser` command."""
 
 import math
-from dataclasses import asdict, dataclass, fields
-from typing import Literal
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
 
 from ser_core import run_files
 from ser_core.errors import SerError
-from ser_core.models.cards import CARDS
+from ser_core.models.cards import CARDS, VAE
 from ser_core.splits import Split
 
 
@@ -52,6 +52,79 @@ class Plan:
     c: float = 1.0
 
 
+@dataclass(frozen=True)
+class VaePlan:
+    """What variational autoencoder to train: all that changes the numbers, beside the clips.
+
+    Attributes
+    ----------
+    speakers
+        Whose clips: names with commas between, ``female`` or ``male`` where the corpus knows; None: everybody's.
+    statement
+        Clips of one sentence only, a value of the corpus's ``statement``.
+    beta, warmup, epochs, learning_rate, batch_size, any_length
+        See `ser_core.models.vae_training.VaeTraining`, where the usual ones are.
+    told_speaker
+        Whether the decoder is told who speaks, so that the latents need not say it.
+    seed
+        Of everything drawn in training.
+    """
+
+    model: Literal["vae"]
+    corpus: str
+    speakers: str | None = None
+    statement: str | None = None
+    told_speaker: bool = False
+    any_length: bool = False
+    beta: float | None = None
+    warmup: int | None = None
+    epochs: int | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    seed: int = 0
+    split: Literal["chosen"] = field(default="chosen", init=False)
+
+
+def plan(model: str, corpus: str, **choices: Any) -> Plan | VaePlan:
+    """Return the plan of a model with these choices, among them usual ones of models of the other kind.
+
+    Raises
+    ------
+    ExperimentError
+        If a choice is made that this kind of model does not have.
+    """
+    kinds: tuple[type[Plan], type[VaePlan]] = (Plan, VaePlan)
+    of = {kind: {one.name: one.default for one in fields(kind)[2:] if one.init} for kind in kinds}
+    mine: Any = VaePlan if model == VAE else Plan
+    others = of[Plan] | of[VaePlan]
+    for name, value in choices.items():
+        if name not in of[mine] and value != others[name]:
+            raise ExperimentError(f"{model} has no choice of {name.replace('_', ' ')}: leave it out")
+    return mine(model, corpus, **{name: value for name, value in choices.items() if name in of[mine]})
+
+
+def check_vae(plan: VaePlan) -> None:
+    """Say what does not fit before anything is computed.
+
+    Raises
+    ------
+    ExperimentError
+        If a number is out of its range.
+    """
+    wrong = {
+        f"needs one epoch or more, not {plan.epochs}": plan.epochs is not None and plan.epochs < 1,
+        f"needs batches of one clip or more, not {plan.batch_size}": plan.batch_size is not None
+        and plan.batch_size < 1,
+        f"needs a warm-up of 0 epochs or more, not {plan.warmup}": plan.warmup is not None and plan.warmup < 0,
+        f"needs a β of 0 or more, not {plan.beta}": plan.beta is not None and not 0 <= plan.beta < math.inf,
+        f"needs a learning rate between 0 and 1, not {plan.learning_rate}": plan.learning_rate is not None
+        and not 0 < plan.learning_rate < 1,
+        f"needs a seed of 0 or more, below 2^32, not {plan.seed}": not 0 <= plan.seed < 2**32,
+    }
+    for why in (why for why, is_wrong in wrong.items() if is_wrong):
+        raise ExperimentError(f"{plan.model} {why}")
+
+
 def check(plan: Plan) -> None:
     """Say what does not fit before anything is computed.
 
@@ -62,7 +135,7 @@ def check(plan: Plan) -> None:
     """
     card = CARDS.get(plan.model)
     if card is None:
-        raise ExperimentError(f"no model is called {plan.model!r}, expected one of {', '.join(CARDS)}")
+        raise ExperimentError(f"no model is called {plan.model!r}, expected one of {', '.join((*CARDS, VAE))}")
     wrong = {
         "takes pictures of the clips only: leave out the encoder and its layer": card.vectors is None
         and (plan.encoder is not None or plan.layer != -1),
@@ -84,23 +157,25 @@ def check(plan: Plan) -> None:
         raise ExperimentError(f"{plan.model} {why}")
 
 
-def arguments(plan: Plan) -> list[str]:
+def arguments(plan: Plan | VaePlan) -> list[str]:
     """Return the `ser` command that trains it, which names its job: only what is not the usual choice is written.
 
     Examples
     --------
     >>> arguments(Plan("cnn3", "ravdess", split="random", augment=True))
     ['train', 'cnn3', 'ravdess', '--split', 'random', '--augment']
+    >>> arguments(VaePlan("vae", "ravdess", speakers="01", beta=4.0))
+    ['train', 'vae', 'ravdess', '--speakers', '01', '--beta', '4.0']
     """
     said = ["train", plan.model, plan.corpus]
-    for field in fields(Plan)[2:]:
-        value = getattr(plan, field.name)
-        if value != field.default:
-            option = "--" + field.name.replace("_", "-")
+    for one in fields(plan)[2:]:
+        value = getattr(plan, one.name)
+        if value != one.default:
+            option = "--" + one.name.replace("_", "-")
             said += [option] if value is True else [option, str(value)]
     return said
 
 
-def title(plan: Plan) -> str:
+def title(plan: Plan | VaePlan) -> str:
     """Return what people call it (`run_files.title`)."""
     return run_files.title(asdict(plan))

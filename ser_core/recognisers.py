@@ -63,7 +63,7 @@ def available(cache: Cache, corpora: Sequence[str]) -> tuple[list[Run], list[str
     found: list[Run] = []
     lacking: dict[str, int] = {}
     for run in runs.ls(cache):
-        if run.finished and run.corpus in corpora:
+        if run.recognises and run.finished and run.corpus in corpora:
             if why := trained.refusal(run):
                 lacking[why] = lacking.get(why, 0) + 1
             else:

@@ -29,10 +29,15 @@ from ser_core.values import plain
 DIGITS: Final = 12
 """Of the recipe's key, in the name of a run."""
 CLIPS: Final = ("file", "sha", "speaker", "truth")
-SPLITS: Final = {"random": "clips at random", "speaker": "unseen speakers", "loso": "one unseen speaker at a time"}
+SPLITS: Final = {
+    **{"random": "clips at random", "speaker": "unseen speakers", "loso": "one unseen speaker at a time"},
+    "chosen": "{speakers}",
+}
 USUAL: Final = {
     **{"encoder": None, "layer": -1, "kernel": "rbf", "c": 1.0, "augment": False},
     **{"pretrain": "none", "epochs": None, "learning_rate": None, "label_smoothing": None},
+    **{"statement": None, "beta": None, "warmup": None, "batch_size": None},
+    **{"told_speaker": False, "any_length": False},
     **{"normalise": "global", "seed": 0},
     "n_members": None,
 }
@@ -40,9 +45,14 @@ SAID: Final = {
     **{"encoder": "{}", "layer": "layer {}", "kernel": "{} kernel", "c": "C {:g}", "augment": "augmented"},
     **{"pretrain": "{} pretraining", "epochs": "{} epochs", "learning_rate": "learning rate {:g}"},
     "label_smoothing": "label smoothing {:g}",
+    **{"statement": "“{}”", "beta": "β {:g}", "warmup": "warm-up of {} epochs", "batch_size": "batches of {}"},
+    **{"told_speaker": "decoder told the speaker", "any_length": "any length"},
     **{"normalise": "normalised by {}", "seed": "seed {}", "n_members": "of {} models"},
 }
 """What a title says of a choice that is not the usual one."""
+
+GENDERS: Final = ("female", "male")
+"""Words that stand for all speakers of a gender, where speakers are chosen."""
 
 
 class RunError(SerError, ValueError):
@@ -52,17 +62,20 @@ class RunError(SerError, ValueError):
 def title(choices: Mapping[str, Any]) -> str:
     """Return what people call a run: model, corpus and split, and what was chosen otherwise than by default.
 
-    ``choices`` are a recipe, or the fields of `ser_core.experiments.Plan`.
+    ``choices`` are a recipe, or the fields of `ser_core.plans.Plan` or `ser_core.plans.VaePlan`.
 
     Examples
     --------
     >>> title({"model": "cnn3", "corpus": "ravdess", "split": "random", "augment": True, "seed": 2})
     'cnn3 (augmented, seed 2) · ravdess · clips at random'
+    >>> title({"model": "vae", "corpus": "ravdess", "split": "chosen", "speakers": "male", "beta": 4.0})
+    'vae (β 4) · ravdess · male speakers'
     """
     unusual = {name: choices.get(name, usual) for name, usual in USUAL.items() if choices.get(name, usual) != usual}
     extra = [SAID[name].format(value) for name, value in unusual.items()]
     model = f"{choices['model']} ({', '.join(extra)})" if extra else choices["model"]
-    return f"{model} · {choices['corpus']} · {SPLITS[choices['split']]}"
+    on = SPLITS[choices["split"]].format(speakers=_speakers(choices.get("speakers")))
+    return f"{model} · {choices['corpus']} · {on}"
 
 
 def name(recipe: Mapping[str, Any]) -> str:
@@ -140,7 +153,7 @@ def writing(cache: Cache, name: str) -> Iterator[Path]:
 
 
 def keep_history(folder: Path, fold: int, epochs: pd.DataFrame) -> None:
-    """Write the epochs of a fold so far; columns are the fields of `ser_core.models.training.Epoch`."""
+    """Write the epochs of a fold so far; columns are the fields of `ser_core.models.epochs.Epoch` or `VaeEpoch`."""
     write_atomic(folder / f"history-{fold}.csv", _text(epochs))
 
 
@@ -154,8 +167,9 @@ def keep_fold(
 ) -> None:
     """Write what came out of a fold, which is done then.
 
-    ``arrays`` are those of the fitted model, ``predictions`` has the columns part, file, sha, speaker, truth,
-    predicted, p_0 …, and ``facts`` at least ``seconds`` and ``n_parameters``.
+    ``arrays`` are those of the fitted model, ``predictions`` has the columns part, file, sha, speaker, truth and what
+    the model says of each clip (predicted, p_0 …; of an autoencoder see `ser_core.runs.Run.latents`), and ``facts`` at
+    least ``seconds`` and ``n_parameters``.
     """
     from safetensors.numpy import save
 
@@ -165,6 +179,14 @@ def keep_fold(
     told = {**told, "folds": {**told["folds"], str(fold): dict(facts)}}
     write_atomic(folder / "facts.json", _json(told))
     write_atomic(folder / f"predictions-{fold}.csv", _text(predictions))
+
+
+def _speakers(chosen: str | None) -> str:
+    if chosen is None:
+        return "all speakers"
+    if chosen in GENDERS:
+        return f"{chosen} speakers"
+    return f"speakers {chosen}" if "," in chosen else f"speaker {chosen}"
 
 
 def _text(table: pd.DataFrame) -> bytes:

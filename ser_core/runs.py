@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from ser_core import run_files, splits
 from ser_core.cache import Cache
 from ser_core.evaluation import Evaluation
-from ser_core.models.cards import ENSEMBLE, KNOWN
+from ser_core.models.cards import ENSEMBLE, KNOWN, VAE
 from ser_core.models.fitted import Fitted, rebuilt
 from ser_core.run_files import RunError
 from ser_core.store import read_json
+
+if TYPE_CHECKING:
+    from ser_core.models.vae import FittedVae
 
 PREFIX: Final = "run:"
 """Before the name of a run, in that of the encoder that its inner layer is."""
@@ -53,13 +56,18 @@ class Run:
         return self.recipe["model"]
 
     @property
+    def recognises(self) -> bool:
+        """Whether it names emotions, and has `evaluation`; else it is an autoencoder, and has `latents`."""
+        return self.model != VAE
+
+    @property
     def corpus(self) -> str:
         """The name of the corpus where it was trained."""
         return self.recipe["corpus"]
 
     @property
     def split(self) -> splits.Split:
-        """How clips were divided."""
+        """How clips were divided; for those that recognise emotions."""
         return self.recipe["split"]
 
     @property
@@ -142,8 +150,21 @@ class Run:
         return self._part("validation")
 
     @cached_property
+    def latents(self) -> pd.DataFrame:
+        """What an autoencoder makes of every clip: ``part``, file, sha, speaker, truth, reconstruction, mean_0, sd_0 ….
+
+        ``part`` is ``train`` for the clips that it was trained on, else ``test``. ``reconstruction`` is how far the
+        clip is from itself drawn again at the means (`ser_core.models.vae.FittedVae.missed`, nats; NaN where the
+        decoder does not know the speaker), ``mean_<k>`` and ``sd_<k>`` are those of latent k.
+        """
+        return self._predictions.drop(columns="fold")
+
+    @cached_property
     def history(self) -> pd.DataFrame:
-        """Epochs of all folds, also of one that is being trained: ``fold`` and `training.Epoch`; empty for others."""
+        """Epochs of all folds, also of one that is being trained; empty for models without epochs.
+
+        Columns: ``fold`` and `ser_core.models.epochs.Epoch` or `ser_core.models.vae_training.VaeEpoch`.
+        """
         numbers = [k for k in range(1, self.n_folds + 1) if (self.folder / f"history-{k}.csv").exists()]
         parts = [self._csv(f"history-{fold}.csv").assign(fold=fold) for fold in numbers]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["fold", "epoch"])
@@ -196,18 +217,44 @@ class Run:
         Raises
         ------
         RunError
-            If the fold is not done, the file is missing or damaged, or it is an ensemble.
+            If the fold is not done, the file is missing or damaged, or it is an ensemble or an autoencoder.
         """
+        if self.model == ENSEMBLE:
+            raise RunError(f"run {self.id} has no weights of its own: ask its models, {', '.join(self.recipe['of'])}")
+        if not self.recognises:
+            raise RunError(f"run {self.id} is an autoencoder, and names no emotions")
+        try:
+            return rebuilt(self.model, self._arrays(fold), self.classes)
+        except (KeyError, RuntimeError) as error:
+            raise self._damaged(self.weights(fold).name) from error
+
+    def autoencoder(self) -> "FittedVae":
+        """Return the autoencoder that was fitted.
+
+        Raises
+        ------
+        RunError
+            If it is not done, the file is missing or damaged, or this is no autoencoder.
+        """
+        from ser_core.models.network import NetworkError
+        from ser_core.models.vae import FittedVae
+
+        if self.recognises:
+            raise RunError(f"run {self.id} ({self.title}) is no autoencoder: `ser train vae {self.corpus}` makes one")
+        try:
+            return FittedVae.of(self._arrays(1))
+        except NetworkError as error:
+            raise self._damaged(self.weights(1).name) from error
+
+    def _arrays(self, fold: int) -> dict[str, NDArray[Any]]:
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
-        if self.model == ENSEMBLE:
-            raise RunError(f"run {self.id} has no weights of its own: ask its models, {', '.join(self.recipe['of'])}")
         if fold not in self.done:
             raise RunError(f"fold {fold} of run {self.id} is not done: `{self.command}` goes on with it")
         try:
-            return rebuilt(self.model, load(self.weights(fold).read_bytes()), self.classes)
-        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+            return load(self.weights(fold).read_bytes())
+        except (OSError, SafetensorError) as error:
             raise self._damaged(self.weights(fold).name) from error
 
     @property

@@ -1,8 +1,9 @@
 """Trained models and clips of one's own: what they are given of a clip, and inner layers as encoders (``run:<id>``).
 
-The inner layer of a network is what its last layer is given. An encoder makes of a clip what the network is given, the
-way it was made in training, and scales it with the scaling that the network learnt. Where a run has several folds,
-``run:<id>`` is the network of the first, ``run:<id>.2`` that of the second.
+The inner layer of a network is what its last layer is given; of an autoencoder, the means of its latents. An encoder
+makes of a clip what the network is given, the way it was made in training, and scales it with the scaling that the
+network learnt. Where a run has several folds, ``run:<id>`` is the network of the first, ``run:<id>.2`` that of the
+second.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from ser_core import embeddings, encoders, runs
 from ser_core.cache import Cache
 from ser_core.encoders import Encoder, EncoderError
 from ser_core.encoders.base import OneByOne, Recipe, Signal
-from ser_core.models.cards import ENSEMBLE, KNOWN
+from ser_core.models.cards import ENSEMBLE, KNOWN, VAE
 from ser_core.models.fitted import Fitted
 from ser_core.models.inputs import Inputs
 from ser_core.runs import PREFIX, Run, RunError
@@ -27,9 +28,12 @@ from ser_core.store import key
 
 if TYPE_CHECKING:
     from ser_core.models.network import Network
+    from ser_core.models.vae import FittedVae
 
 OUT: Final = "module.out.weight"
-"""The last layer's weights (E, dim) among the arrays of every network."""
+"""The last layer's weights (E, dim) among the arrays of every network that recognises emotions."""
+LATENTS: Final = "module.latents.weight"
+"""The weights (2 * dim, …) of means and log-variances among the arrays of an autoencoder."""
 LONGEST: Final = 60
 """Characters of a recipe's value that are shown."""
 DEVICE: Final = "cpu"
@@ -52,7 +56,8 @@ class Trained(OneByOne):
     def title(self) -> str:
         """One line for people."""
         fold = f", fold {self.fold}" if self.fold > 1 else ""
-        return f"{self.run.title}{fold}: inner layer ({self._dim})"
+        what = "inner layer" if self.run.recognises else "means of the latents"
+        return f"{self.run.title}{fold}: {what} ({self._dim})"
 
     @property
     def batched(self) -> bool:
@@ -103,7 +108,8 @@ class Trained(OneByOne):
         """
         if not signals:
             return np.empty((0, 1, self._dim), np.float32)
-        return self.network().hidden(self.inputs(signals, device=device), device=DEVICE)[:, None]
+        given = self.inputs(signals, device=device)
+        return (self.network().hidden(given, device=DEVICE) if self.run.recognises else self._means(given))[:, None]
 
     def inputs(self, signals: Sequence[Signal], *, device: str = "auto") -> Inputs:
         """Return what the network is given of clips at 16 kHz.
@@ -119,7 +125,7 @@ class Trained(OneByOne):
         return inputs(self.run, {kind: one.encode(signals, device=device) for kind, one in made.items()})
 
     def network(self) -> "Network":
-        """Return the network.
+        """Return the network, of a run that recognises emotions.
 
         Raises
         ------
@@ -128,6 +134,13 @@ class Trained(OneByOne):
         """
         try:
             return cast("Network", fitted(self.run, self.fold))
+        except RunError as error:
+            raise EncoderError(str(error)) from error
+
+    def _means(self, given: Inputs) -> NDArray[np.float32]:
+        assert given.pictures is not None
+        try:
+            return autoencoder(self.run).latents(given.pictures[:, 0])[0]
         except RunError as error:
             raise EncoderError(str(error)) from error
 
@@ -223,8 +236,8 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def is_network(run: Run) -> bool:
-    """Say whether a run is of a network, and so has inner layers."""
-    return KNOWN[run.model].training is not None
+    """Say whether a run is of a network, an autoencoder among them, and so has inner layers."""
+    return run.model == VAE or KNOWN[run.model].training is not None
 
 
 def inputs(run: Run, parts: Mapping[str, NDArray[np.float32]]) -> Inputs:
@@ -269,6 +282,16 @@ def _fitted(folder: Path, fold: int, written: int) -> Fitted:
     return runs.get(Cache(folder.parents[1]), folder.name).fitted(fold)
 
 
+def autoencoder(run: Run) -> "FittedVae":
+    """Return the autoencoder of a run; those used last are remembered, not to be changed (raises as `fitted`)."""
+    return _autoencoder(run.folder, _file(run, 1)[1])
+
+
+@lru_cache(maxsize=8)
+def _autoencoder(folder: Path, written: int) -> "FittedVae":
+    return runs.get(Cache(folder.parents[1]), folder.name).autoencoder()
+
+
 @lru_cache(maxsize=256)
 def _digest(path: Path, written: int) -> str:
     with path.open("rb") as file:
@@ -281,6 +304,8 @@ def _width(path: Path, written: int) -> int:
 
     try:
         with safe_open(path, "numpy") as file:
+            if LATENTS in file.keys():  # noqa: SIM118  a file is no dict
+                return file.get_slice(LATENTS).get_shape()[0] // 2
             return file.get_slice(OUT).get_shape()[1]
     except (OSError, SafetensorError) as error:
         raise EncoderError(f"{path.name} of run {path.parent.name} is damaged: train it again") from error

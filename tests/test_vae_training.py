@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from ser_core.encoders.voiced import FLOOR, lengths
 from ser_core.models import unfinished, vae_training
 from ser_core.models.network import NetworkError
 from ser_core.models.training import TrainingError, seed_of
@@ -28,8 +29,8 @@ def pictures() -> np.ndarray:
     return found
 
 
-def figures(history: list[VaeEpoch]) -> list[tuple[float, ...]]:
-    return [astuple(replace(one, seconds=0.0)) for one in history]
+def figures(history: list[VaeEpoch]) -> list[str]:
+    return [str(astuple(replace(one, seconds=0.0))) for one in history]  # as text NaN is the same as NaN
 
 
 def same(one: FittedVae, other: FittedVae) -> bool:
@@ -133,6 +134,9 @@ def test_a_curve_has_no_more_points_than_needed(pictures: np.ndarray, monkeypatc
     monkeypatch.setattr(vae_training, "POINTS", 4)
     _, history = fit(pictures, TAUGHT, training=replace(FAST, epochs=10), seed=1)
     assert [one.epoch for one in history] == [3, 6, 9, 10]
+    monkeypatch.setattr(vae_training, "LOOKS", 2)
+    _, history = fit(pictures, TAUGHT, training=replace(FAST, epochs=10), seed=1)
+    assert [one.epoch for one in history if np.isfinite(one.other_reconstruction)] == [3, 9, 10]
 
 
 def test_pictures_of_the_same_latents_are_the_same_bytes(pictures: np.ndarray) -> None:
@@ -167,6 +171,52 @@ def test_a_decoder_that_knows_speakers_is_told_who_speaks(pictures: np.ndarray) 
     plain, _ = fit(pictures, TAUGHT, training=FAST, seed=1)
     with pytest.raises(NetworkError, match="knows no speakers; asked for a"):
         plain.pictures(mean, speakers=["a"])
+
+
+def test_columns_after_the_end_of_a_clip_count_for_nothing(pictures: np.ndarray) -> None:
+    short = pictures.copy()
+    short[:, :, 40:] = FLOOR
+    short[1, :, 25:] = FLOOR
+    how = replace(FAST, any_length=True)
+    found, history = fit(short, TAUGHT, training=how, seed=1)
+    own = np.concatenate([short[row][:, : 25 if row == 1 else 40] for row in TAUGHT], axis=1)
+    assert (found.centre, found.spread) == (pytest.approx(own.mean(), rel=1e-5), pytest.approx(own.std(), rel=1e-5))
+    again = FittedVae.of(found.arrays())
+    assert again.any_length
+    drawn = again.pictures(np.zeros((1, 8)))[0]
+    with torch.inference_mode():
+        end = max(1, round(again.module.lengths(torch.zeros(1, 8)).item()))
+    assert (drawn[:, end:] == FLOOR).all()
+    assert (drawn[:, :end] != FLOOR).all()
+    mean, _ = found.latents(short[:2])
+    x = (short[:2] - found.centre) / found.spread
+    with torch.inference_mode():
+        whole = found.module.decode(torch.from_numpy(mean)).numpy()
+        long = found.module.lengths(torch.from_numpy(mean)).numpy()
+    by_hand = [((whole[k] - x[k])[:, :n] ** 2).sum() / 2 + (long[k] - n) ** 2 / 2 for k, n in ((0, 40), (1, 25))]
+    assert found.missed(short[:2]) == pytest.approx(by_hand, rel=1e-5)
+    assert np.isfinite(history[-1].other_reconstruction)
+
+
+def test_the_length_of_a_clip_is_learnt(pictures: np.ndarray) -> None:
+    short = pictures.copy()
+    ends = 20 + 5 * np.arange(8)
+    for one, end in zip(short, ends, strict=True):
+        one[:, end:] = FLOOR
+    how = VaeTraining(epochs=400, any_length=True, beta=0.1)
+    found, _ = fit(short, np.arange(8), training=how, seed=0)
+    drawn = found.pictures(found.latents(short)[0])
+    assert np.abs(lengths(drawn) - ends).max() <= 3
+
+
+def test_how_far_a_clip_is_from_itself_drawn_again(pictures: np.ndarray) -> None:
+    found, history = fit(pictures, TAUGHT, training=FAST, seed=1)
+    others = found.missed(pictures[6:])
+    assert others.mean() == pytest.approx(history[-1].other_reconstruction, rel=1e-5)
+    knows, _ = fit(pictures, TAUGHT, training=FAST, seed=1, speakers=WHO)
+    assert knows.missed(pictures[:2], speakers=["a", "b"]).shape == (2,)
+    with pytest.raises(NetworkError, match="asked for none"):
+        knows.missed(pictures[:2])
 
 
 def test_what_cannot_be_trained_is_said(pictures: np.ndarray) -> None:

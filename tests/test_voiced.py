@@ -7,7 +7,7 @@ from scipy.optimize import nnls
 
 from ser_core.encoders import encoder
 from ser_core.encoders.base import ClipError
-from ser_core.encoders.voiced import FLOOR, VoicedMel, linear, mel, sound, spoken
+from ser_core.encoders.voiced import FLOOR, VoicedMel, lengths, linear, mel, sound, spoken
 
 RATE = 16_000
 
@@ -86,6 +86,13 @@ def test_a_picture_has_one_size(seconds: float) -> None:
     assert np.allclose(levels[:, : whole.shape[1]], whole, atol=1e-4)
     assert (levels[:, whole.shape[1] :] == FLOOR).all()
     assert (whole.shape[1] < 128) == (seconds < 3)
+
+
+def test_a_picture_tells_how_long_its_clip_is() -> None:
+    clip = vowel(1.0)
+    found = encoder("voiced-mel-256").encode([clip, vowel(9.0)]).reshape(2, 80, 256)
+    assert lengths(found).tolist() == [mel(spoken(clip)).shape[1], 256]
+    assert lengths(np.full((1, 80, 128), FLOOR)).tolist() == [0]
 
 
 def test_it_is_found_by_its_name_and_says_its_shape() -> None:

@@ -149,6 +149,107 @@ def runs_importance(
     print_table("shuffled", "values", "points of UAR lost", "2.5 %", "97.5 %", rows=rows)
 
 
+@command(app, "latents")
+def runs_latents(run: RunName, cache: CacheOption = None, as_json: JsonOption = False) -> None:
+    """Tell which latent of an autoencoder carries what: emotion, intensity, sentence, speaker, gender."""
+    from ser_core import catalogue, latents, runs, scores
+
+    kept = where(cache)
+    found = runs.get(kept, run)
+    clips = catalogue.get(kept, found.corpus).clips()
+    with job(kept, latents.arguments(found), latents.title(found)) as report:
+        told = latents.carried(found, clips, cache=kept, progress=report)
+    factors, chance = told.factors, told.information.chance / told.information.entropy
+    emotions = told.emotions and {
+        "uar": told.emotions.uar,
+        "uar_95": told.emotions.interval(scores.uar),
+        "n_clips": len(told.emotions.truth),
+        "n_emotions": len(told.emotions.classes),
+    }
+    summary = {
+        "id": found.id,
+        "title": found.title,
+        "n_clips": told.n_clips,
+        "latents": [
+            {
+                "latent": number,
+                "divergence": told.divergence[number],
+                "active": told.active[number],
+                "information": dict(zip(factors, told.information.shares[number], strict=True)),
+                "chance": dict(zip(factors, chance[number], strict=True)),
+                "accuracy": dict(zip(factors, told.separated.accuracy[number], strict=True)),
+                "importance": dict(zip(factors, told.importance.weights[number], strict=True)),
+            }
+            for number in range(len(told.active))
+        ],
+        "mig": dict(zip(factors, told.information.gaps, strict=True)),
+        "sap": dict(zip(factors, told.separated.gaps, strict=True)),
+        "dci": {
+            "disentanglement": told.importance.disentanglement,
+            "completeness": dict(zip(factors, told.importance.completeness, strict=True)),
+            "informativeness": dict(zip(factors, told.importance.informativeness, strict=True)),
+        },
+        "emotion_from_means": emotions,
+    }
+    if as_json:
+        print_json(summary)
+        return
+    typer.echo(f"run {found.id}: {found.title}")
+    typer.echo(f"{told.n_clips} clips; share of what there is to know of each that a latent tells, in per cent")
+    lines = [
+        (
+            number,
+            f"{told.divergence[number]:.2f}",
+            "yes" if told.active[number] else "no",
+            *(f"{100 * share:.0f} ({100 * luck:.0f})" for share, luck in zip(shares, chance[number], strict=True)),
+        )
+        for number, shares in enumerate(told.information.shares)
+    ]
+    print_table("latent", "KL, nats", "active", *factors, rows=lines)
+    typer.echo("in brackets what chance brings: the same with labels shuffled among the clips")
+    of = {"MIG": told.information.gaps, "SAP": told.separated.gaps}
+    of |= {
+        "DCI completeness": told.importance.completeness,
+        "DCI informativeness (UAR)": told.importance.informativeness,
+    }
+    print_table("", *factors, rows=[(name, *(f"{value:.3f}" for value in row)) for name, row in of.items()])
+    typer.echo(f"DCI disentanglement {told.importance.disentanglement:.3f}")
+    if emotions:
+        typer.echo(
+            f"emotion from the means, speakers unseen by the classifier: UAR {emotions['uar']:.1%} (95 % interval"
+            f" {' to '.join(f'{one:.1%}' for one in emotions['uar_95'])}), guessing {1 / emotions['n_emotions']:.1%}"
+        )
+
+
+def _show_autoencoder(run: "Run", *, as_json: bool) -> None:
+    """Print what an autoencoder came to."""
+    from ser_core import latents
+
+    table, last = run.latents, run.history.iloc[-1]
+    parts = {name: table[table["part"] == name] for name in ("train", "test")}
+    told = {
+        name: {
+            "n_clips": len(part),
+            "reconstruction": float(part["reconstruction"].mean()),
+            "divergence": latents.divergence(part).mean(axis=0),
+        }
+        for name, part in parts.items()
+        if len(part)
+    }
+    if as_json:
+        print_json({**_line(run), "parts": told, "facts": run.facts, "recipe": run.recipe})
+        return
+    typer.echo(f"run {run.id}: {run.title}")
+    words = {"train": "trained on", "test": "other clips"}
+    rows = [
+        (words[name], one["n_clips"], f"{one['reconstruction']:,.1f}", f"{one['divergence'].sum():.2f}")
+        for name, one in told.items()
+    ]
+    print_table("", "clips", "reconstruction, nats", "divergence, nats", rows=rows)
+    typer.echo(f"{int(last['epoch']):,} epochs; {run.n_parameters:,} parameters, trained for {run.seconds:.0f} s")
+    typer.echo(f"`ser embed {run.corpus} run:{run.id}` puts its latents on the maps; `ser runs latents {run.id}`")
+
+
 def _line(run: "Run") -> dict[str, Any]:
     """Return a run in one line of a list."""
     from ser_core import scores
@@ -156,7 +257,7 @@ def _line(run: "Run") -> dict[str, Any]:
     names = ("id", "title", "model", "corpus", "split", "normalise", "n_done", "n_folds", "seconds", "n_parameters")
     told = {name: getattr(run, name) for name in names}
     told |= {"started": run.facts["started"], "contaminated": run.contaminated}
-    if run.n_done:
+    if run.n_done and run.recognises:
         found = run.evaluation
         told |= {"uar": found.uar, "uar_95": found.interval(scores.uar), "n_clips": len(found.truth)}
         told |= {"speaker_independent": run.speaker_independent}
@@ -201,6 +302,9 @@ def _summary(run: "Run") -> dict[str, Any]:
 
 def show(run: "Run", *, as_json: bool) -> None:
     """Print what a run came to."""
+    if not run.recognises:
+        _show_autoencoder(run, as_json=as_json)
+        return
     summary = _summary(run)
     if as_json:
         print_json(summary)

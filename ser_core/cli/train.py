@@ -1,4 +1,4 @@
-"""``ser train``: train a model and keep it as a run."""
+"""``ser train``: train a model, one that names emotions or an autoencoder, and keep it as a run."""
 
 import os
 from typing import Annotated, Literal
@@ -9,12 +9,14 @@ from ser_core.cli.runs import show
 from ser_core.cli.terminal import CacheOption, JsonOption, command, job, where
 
 app = typer.Typer()
+VAE = "Of vae"
+"""The panel of its options."""
 
 
 @command(app, "train")
 def train(
     model: Annotated[
-        str, typer.Argument(help="forest, svm, ridge, mlp, cnn3, cnn4, cnn5, cnn_mlp or cnn_transformer.")
+        str, typer.Argument(help="forest, svm, ridge, mlp, cnn3, cnn4, cnn5, cnn_mlp, cnn_transformer or vae.")
     ],
     corpus: Annotated[str, typer.Argument(help="A name of `ser corpora ls`.")],
     split: Annotated[
@@ -44,6 +46,26 @@ def train(
     ] = None,
     kernel: Annotated[Literal["rbf", "linear"], typer.Option(help="Of svm.")] = "rbf",
     c: Annotated[float, typer.Option(help="Cost C of svm.")] = 1.0,
+    speakers: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose clips: names with commas between, male or female (default: all).", rich_help_panel=VAE
+        ),
+    ] = None,
+    statement: Annotated[str | None, typer.Option(help="Clips of one sentence only.", rich_help_panel=VAE)] = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Weight of the divergence (default: 1).", rich_help_panel=VAE)
+    ] = None,
+    warmup: Annotated[
+        int | None, typer.Option(help="Epochs in which that weight grows from 0.", rich_help_panel=VAE)
+    ] = None,
+    told_speaker: Annotated[
+        bool, typer.Option("--told-speaker", help="The decoder is told who speaks.", rich_help_panel=VAE)
+    ] = False,
+    any_length: Annotated[
+        bool, typer.Option("--any-length", help="Clips up to 6.1 s; nothing is padded.", rich_help_panel=VAE)
+    ] = False,
+    batch_size: Annotated[int | None, typer.Option(help="Clips a step (default: 64).", rich_help_panel=VAE)] = None,
     device: Annotated[str, typer.Option(help="auto, cuda or cpu (networks).")] = "auto",
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], typer.Option(help="Of products while a network learns.")
@@ -54,11 +76,11 @@ def train(
     """Train a model and keep it as a run; Ctrl-C keeps what is done, and the same command goes on."""
     from functools import partial
 
-    from ser_core import experiments, trained
-    from ser_core.experiments import Plan
+    from ser_core import autoencoders, experiments, plans, trained
+    from ser_core.plans import VaePlan
 
     kept = where(cache)
-    plan = Plan(
+    plan = plans.plan(
         model,
         corpus,
         split=split,
@@ -73,16 +95,29 @@ def train(
         label_smoothing=label_smoothing,
         kernel=kernel,
         c=c,
+        speakers=speakers,
+        statement=statement,
+        beta=beta,
+        warmup=warmup,
+        told_speaker=told_speaker,
+        any_length=any_length,
+        batch_size=batch_size,
     )
-    experiments.check(plan)
-    with job(kept, experiments.arguments(plan), experiments.title(plan)) as report:
-        run = experiments.train(
-            plan,
-            cache=kept,
-            find=partial(trained.find, cache=kept),
-            device=device,
-            precision=precision,
-            workers=os.cpu_count() or 1,
-            progress=report,
-        )
+    workers = os.cpu_count() or 1
+    if isinstance(plan, VaePlan):
+        plans.check_vae(plan)
+        with job(kept, plans.arguments(plan), plans.title(plan)) as report:
+            run = autoencoders.train(plan, cache=kept, device=device, workers=workers, progress=report)
+    else:
+        experiments.check(plan)
+        with job(kept, experiments.arguments(plan), experiments.title(plan)) as report:
+            run = experiments.train(
+                plan,
+                cache=kept,
+                find=partial(trained.find, cache=kept),
+                device=device,
+                precision=precision,
+                workers=workers,
+                progress=report,
+            )
     show(run, as_json=as_json)

@@ -8,7 +8,7 @@ from ser_core.encoders.opensmile import COMPARE_2016, COMPARE_PARTS, EGEMAPS
 from ser_core.encoders.pictures import MEL_PICTURE, MFCC_PICTURE, MFCC_SMALL
 from ser_core.encoders.spectral import LogMel, Spectral
 from ser_core.encoders.transformer import Transformer
-from ser_core.encoders.voiced import VOICED_MEL
+from ser_core.encoders.voiced import VOICED_MEL, VOICED_MEL_LONG
 
 ENCODERS: dict[str, Encoder] = {
     "egemaps": EGEMAPS,
@@ -23,7 +23,9 @@ ENCODERS: dict[str, Encoder] = {
     "audeering-msp-dim": Transformer("audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"),
 }
 """Encoder of each short name; a transformer's own name is the longer ``hf:<hub id>``."""
-PICTURES: dict[str, Encoder] = {one.name: one for one in (MEL_PICTURE, MFCC_PICTURE, MFCC_SMALL, VOICED_MEL)}
+PICTURES: dict[str, Encoder] = {
+    one.name: one for one in (MEL_PICTURE, MFCC_PICTURE, MFCC_SMALL, VOICED_MEL, VOICED_MEL_LONG)
+}
 """Encoder of each picture's name."""
 
 

@@ -20,6 +20,8 @@ from ser_core.encoders.spectral import FRAME, SAMPLING_RATE
 HOP: Final = 384  # samples, 24 ms
 BANDS: Final = 80
 COLUMNS: Final = 128
+LONG: Final = 256
+"""Columns, 6.1 s, for autoencoders that are not told what comes after the end of a clip."""
 FLOOR: Final = -80.0
 """dB."""
 VAD_FRAME: Final = 480  # samples, 30 ms, the longest that it takes
@@ -37,35 +39,45 @@ TINY: Final = 1e-12
 
 @dataclass(frozen=True)
 class VoicedMel(Picture):
-    """Mel spectrogram of what is spoken, 80 bands x 128 frames in dB, filled up with `FLOOR` or cut.
+    """Mel spectrogram of what is spoken, 80 bands x 128 (or other multiples of 64) frames in dB, filled up or cut.
+
+    What follows a shorter clip is at `FLOOR`, in all bands; `lengths` tells where that begins.
 
     References
     ----------
     P3, section 3.2: 16 kHz, WebRTC's voice activity detector, 80 bands by librosa, in decibels, padded to 80 x 128.
     """
 
+    columns: int = COLUMNS
+
     @property
     def name(self) -> str:
         """The word a user types."""
-        return "voiced-mel"
+        return "voiced-mel" if self.columns == COLUMNS else f"voiced-mel-{self.columns}"
 
     @property
     def title(self) -> str:
         """One line for people."""
-        return f"Picture: mel spectrogram of the speech, {BANDS} bands x {COLUMNS} columns, 24 ms each"
+        return f"Picture: mel spectrogram of the speech, {BANDS} bands x {self.columns} columns, 24 ms each"
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        return BANDS, COLUMNS
+        return BANDS, self.columns
 
     def recipe(self) -> Recipe:
         """Everything that changes the numbers, and the ``shape``; see `Encoder.recipe`."""
         return {**super().recipe(), "webrtcvad": version("webrtcvad-wheels")}
 
     def _draw(self, signal: Signal) -> NDArray[np.floating]:
-        levels = mel(spoken(signal))[:, :COLUMNS]
-        return np.pad(levels, ((0, 0), (0, COLUMNS - levels.shape[1])), constant_values=FLOOR)[None]
+        levels = mel(spoken(signal))[:, : self.columns]
+        return np.pad(levels, ((0, 0), (0, self.columns - levels.shape[1])), constant_values=FLOOR)[None]
+
+
+def lengths(pictures: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Return how many columns of pictures (n, bands, columns) in dB are the clip's own, (n,): up to the last sound."""
+    sounding = np.max(pictures, axis=1) > FLOOR
+    return np.where(sounding.any(axis=1), sounding.shape[1] - sounding[:, ::-1].argmax(axis=1), 0)
 
 
 def spoken(signal: Signal) -> Signal:
@@ -156,3 +168,4 @@ def linear(levels: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 VOICED_MEL = VoicedMel()
+VOICED_MEL_LONG = VoicedMel(LONG)

@@ -109,8 +109,10 @@ CARDS: Final[dict[str, Card]] = {
 """By name; the order is that in which they are offered."""
 
 ENSEMBLE: Final = "ensemble"
+VAE: Final = "vae"
 KNOWN: Final = {
     **CARDS,
     ENSEMBLE: Card(ENSEMBLE, "Mean of several models", "`ser runs combine`", None, None, (0.0, 0.0)),
+    VAE: Card(VAE, "Variational autoencoder", "P3", None, "voiced-mel", (0.0, 0.0)),
 }
-"""All that a run can be of: also what is not trained but combined (`ser_core.combining`)."""
+"""All that a run can be of: what recognises emotions, and what does not (`VAE`, see `ser_core.autoencoders`)."""

@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ser_core import store
+from ser_core.encoders.voiced import lengths
 from ser_core.models.network import CLIPS_AT_ONCE, place
 from ser_core.models.training import TrainingError, adam, repeatable, seed_of
 from ser_core.models.unfinished import Copy, State
-from ser_core.models.vae import FittedVae, Vae, divergence, drawn, reconstruction
+from ser_core.models.vae import FittedVae, Vae, divergence, drawn
 
 Floats = NDArray[np.float32]
 STEPS: Final = 25_000
 """P3's 25,000 epochs of 30 clips, one batch each: as many steps for more clips, unless epochs are asked for."""
 POINTS: Final = 500
-"""Epochs that are measured and kept, equally far apart: a curve needs no more."""
+"""Epochs that are kept, equally far apart: a curve needs no more."""
+LOOKS: Final = 10
+"""The other clips are measured at every tenth of them, and the last: they may be fifty times as many."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class VaeTraining:
     """How it is trained: all that changes its numbers (see `fit`).
 
     Adam at a constant rate. ``beta`` weighs the divergence against the reconstruction (Higgins et al. 2017); in the
-    first ``warmup`` epochs it grows from nothing (Bowman et al. 2016). ``epochs`` None: `STEPS` steps.
+    first ``warmup`` epochs it grows from nothing (Bowman et al. 2016). ``epochs`` None: `STEPS` steps. ``any_length``:
+    what comes after the end of a clip counts for nothing (`Vae`).
     """
 
     epochs: int | None = None
@@ -38,6 +42,7 @@ class VaeTraining:
     learning_rate: float = 1e-3
     beta: float = 1.0
     warmup: int = 0
+    any_length: bool = False
 
     def n_epochs(self, n_clips: int) -> int:
         """Return how many epochs so many clips are trained for.
@@ -55,8 +60,8 @@ class VaeEpoch:
     """One pass over the training clips, counted from 1; means over clips, in nats.
 
     Reconstruction and divergence (of all latents) of the training clips are those of the epoch, while it learns; those
-    of the other clips, NaN where there are none, are measured after it at the means of their latents. ``weight`` is
-    that of the divergence, ``seconds`` are since the training began.
+    of the other clips are measured after it at the means of their latents, and NaN where there are none or it was not
+    their turn (`LOOKS`). ``weight`` is that of the divergence, ``seconds`` are since the training began.
     """
 
     epoch: int
@@ -70,10 +75,14 @@ class VaeEpoch:
 
 @dataclass(frozen=True)
 class _Clips:
-    """Scaled pictures (n, bands, columns), and the numbers of who speaks them (n,) where the decoder is told."""
+    """Scaled pictures (n, bands, columns).
+
+    With the numbers of who speaks them, (n,), where the decoder is told, and their lengths, (n,), where they have any.
+    """
 
     pictures: Tensor
     speakers: Tensor | None
+    lengths: Tensor | None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -81,7 +90,12 @@ class _Clips:
     def parts(self, order: Tensor, size: int) -> Iterator["_Clips"]:
         """Return parts of ``size`` clips, in an order."""
         for rows in order.split(size):
-            yield _Clips(self.pictures[rows], None if self.speakers is None else self.speakers[rows])
+            rest = (None if one is None else one[rows] for one in (self.speakers, self.lengths))
+            yield _Clips(self.pictures[rows], *rest)
+
+    def missed(self, module: Vae, latents: Tensor) -> Tensor:
+        """Return the reconstruction of each from these latents, (n,)."""
+        return module.missed(latents, self.pictures, speakers=self.speakers, lengths=self.lengths)
 
 
 def fit(
@@ -124,13 +138,15 @@ def fit(
     if not len(rows):
         raise TrainingError("an autoencoder needs one clip or more to be trained on, got none")
     where = place(device)
-    centre, spread = float(pictures[rows].mean(dtype=np.float64)), float(pictures[rows].std(dtype=np.float64)) or 1.0
+    long = lengths(pictures) if training.any_length else None
+    levels = pictures[rows] if long is None else np.concatenate([pictures[row][:, : long[row]] for row in rows], axis=1)
+    centre, spread = float(levels.mean(dtype=np.float64)), float(levels.std(dtype=np.float64)) or 1.0
     known = () if speakers is None else tuple(sorted({speakers[int(row)] for row in rows}))
 
     def clips(some: NDArray[np.intp]) -> _Clips:
         scaled = torch.from_numpy(((pictures[some] - centre) / spread).astype(np.float32))
         numbers = None if speakers is None else torch.tensor([known.index(speakers[row]) for row in some]).to(where)
-        return _Clips(scaled.to(where), numbers)
+        return _Clips(scaled.to(where), numbers, None if long is None else torch.from_numpy(long[some]).to(where))
 
     others = np.setdiff1d(np.arange(len(pictures)), rows)
     taught = clips(rows)
@@ -138,7 +154,7 @@ def fit(
     with repeatable(where.type, 1):
         torch.manual_seed(seed_of(seed, 0))
         bands, columns = pictures.shape[1:]
-        module = Vae(bands, columns, n_speakers=len(known)).to(where)
+        module = Vae(bands, columns, n_speakers=len(known), any_length=training.any_length).to(where)
         state = State(module, adam(module, training.learning_rate), row=VaeEpoch)
         facts = {**asdict(training), "seed": seed, "device": where.type, "speakers": "\n".join(speakers or ())}
         arrays = {"pictures": pictures, "rows": rows}
@@ -173,7 +189,8 @@ def _train(
         again = _learn(state, taught, batch_size=training.batch_size, weight=weight)
         if epoch % every and epoch < n_epochs:
             continue
-        other, apart = _measure(cast("Vae", state.module), measured)
+        looked = epoch == n_epochs or not len(state.history) % LOOKS
+        other, apart = _measure(cast("Vae", state.module), measured) if looked else (np.nan, np.nan)
         one = VaeEpoch(epoch, *again, other, apart, weight, before + time.monotonic() - started)
         if not np.isfinite([one.reconstruction, one.divergence]).all():
             raise TrainingError(
@@ -190,10 +207,10 @@ def _learn(state: State, taught: _Clips, *, batch_size: int, weight: float) -> t
     module = cast("Vae", state.module.train())
     order, total = torch.randperm(len(taught)), torch.zeros(2, dtype=torch.float64)
     for batch in taught.parts(order.to(taught.pictures.device), batch_size):
-        mean, log_variance = module.encode(batch.pictures)
+        mean, log_variance = module.encode(batch.pictures, batch.lengths)
         noise = torch.randn(mean.shape).to(mean.device)  # drawn on the processor: the same on every device
-        again = module.decode(drawn(mean, log_variance, noise), batch.speakers)
-        losses = torch.stack([reconstruction(again, batch.pictures).sum(), divergence(mean, log_variance).sum()])
+        missed = batch.missed(module, drawn(mean, log_variance, noise))
+        losses = torch.stack([missed.sum(), divergence(mean, log_variance).sum()])
         state.optimiser.zero_grad()
         ((losses[0] + weight * losses[1]) / len(batch)).backward()
         state.optimiser.step()
@@ -209,9 +226,9 @@ def _measure(module: Vae, measured: _Clips) -> tuple[float, float]:
     with torch.inference_mode():
         order = torch.arange(len(measured)).to(measured.pictures.device)
         for batch in measured.parts(order, CLIPS_AT_ONCE) if len(measured) else ():
-            mean, log_variance = module.encode(batch.pictures)
-            again = module.decode(mean, batch.speakers)
-            losses = torch.stack([reconstruction(again, batch.pictures).sum(), divergence(mean, log_variance).sum()])
+            mean, log_variance = module.encode(batch.pictures, batch.lengths)
+            missed = batch.missed(module, mean)
+            losses = torch.stack([missed.sum(), divergence(mean, log_variance).sum()])
             total += losses.double().cpu()
     first, second = (total / len(measured) if len(measured) else total * np.nan).tolist()
     return first, second
