@@ -30,6 +30,7 @@ def main() -> None:
         st.Page(HERE / "views" / "circumplex.py", title="Circle of emotions"),
         st.Page(HERE / "views" / "timeline.py", title="Timeline"),
         st.Page(HERE / "views" / "models.py", title="Models"),
+        st.Page(HERE / "views" / "autoencoder.py", title="Autoencoder"),
         st.Page(HERE / "views" / "data.py", title="Data"),
     ]
     st.navigation(pages, position="top").run()

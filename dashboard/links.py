@@ -49,6 +49,11 @@ NAMES: Final = {
     "cell": "cell",
     "cells": "cells",
     "differing": "differing",
+    "vae": "vae",
+    "autoencoder": "autoencoder",
+    "beside": "beside",
+    "drawn_clip": "drawn",
+    "making": "making",
 }
 """Name in the session -> name in the link."""
 NUMBERS: Final = ("layer", "dims", "turn")

@@ -5,7 +5,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, progress, runs_data, widgets
+from dashboard import data, going_on, progress, runs_data, widgets
 from dashboard.progress import duration
 from ser_core import experiments, jobs, splits
 from ser_core.errors import SerError
@@ -62,7 +62,7 @@ def show(corpus: str, runs: list[Run]) -> None:
         with right:
             _start(plan, clips, runs)
     _live()
-    _unfinished()
+    going_on.offer(runs_data.recognisers())
 
 
 def ask(corpus: str, clips: pd.DataFrame) -> Plan:
@@ -228,7 +228,7 @@ def _about(plan: Plan, clips: pd.DataFrame, runs: list[Run]) -> tuple[int, float
 @st.fragment(run_every="2s")
 def _live() -> None:
     """Show what is being trained, with curves that grow; when one ends, the page is drawn anew."""
-    every = runs_data.trainings()
+    every = runs_data.trainings(recognise=True)
     if any(job.active for job in every):
         st.markdown("##### At work")
     progress.follow(every, under=_curves)
@@ -247,18 +247,3 @@ def _curves(job: Status) -> None:
         curves.history(run.history, fold=fold), key=key, config=CONFIG, alt="Loss and accuracy of each epoch so far"
     )
     st.caption(f"Fold {fold} of {run.n_folds}, {len(run.history):,} epochs so far; the ring is the best epoch yet.")
-
-
-def _unfinished() -> None:
-    """List what was stopped before its end, and offer to go on."""
-    active = [job.arguments for job in runs_data.trainings() if job.active]
-    rest = [run for run in runs_data.listed() if not run.finished and run.facts.get("arguments") not in active]
-    if not rest:
-        return
-    st.markdown("##### Not finished")
-    for run in rest:
-        line = st.container(horizontal=True, vertical_alignment="center")
-        line.markdown(f"{widgets.plain(run.title)}: {run.n_done} of {run.n_folds} folds done")
-        if line.button("Go on", key=f"go_on_{run.id}", help="From where it was stopped"):
-            jobs.start(data.cache(), run.facts["arguments"], title=run.title)
-            st.rerun()

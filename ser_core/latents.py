@@ -141,6 +141,37 @@ def kept(run: Run, clips: pd.DataFrame, *, cache: Cache, seed: int = SEED) -> Ca
     return carried(run, clips, cache=cache, seed=seed) if there else None
 
 
+def moved(table: pd.DataFrame, row: int, emotion: int) -> tuple[Floats, str | None]:
+    """Return latents of a clip as if another emotion had been spoken, (d,), and whose clips that was learnt from.
+
+    Its means, less the mean of the clips of its emotion, plus that of the other (as with word vectors: Mikolov, Yih and
+    Zweig 2013). The clips are those of its speaker, where there are some of both, else everybody's (None).
+
+    Parameters
+    ----------
+    table
+        `Run.latents`.
+    row
+        The clip's place in it.
+    emotion
+        A class number.
+
+    Raises
+    ------
+    LatentsError
+        If no clip has that emotion.
+    """
+    means, _ = parameters(table)
+    truth, speakers = table["truth"].to_numpy(), table["speaker"].to_numpy(str)
+    own = speakers == speakers[row]
+    alone = bool((own & (truth == emotion)).any())
+    among = own if alone else np.ones(len(table), bool)
+    away, there = (among & (truth == one) for one in (truth[row], emotion))
+    if not there.any():
+        raise LatentsError("no clip of this corpus has that emotion: choose another")
+    return means[row] - means[away].mean(axis=0) + means[there].mean(axis=0), str(speakers[row]) if alone else None
+
+
 def arguments(run: Run) -> list[str]:
     """Return the `ser` command that computes it, in the one form that names its job."""
     return ["runs", "latents", run.id]

@@ -83,7 +83,7 @@ REFERENCES: Final = """
 def main() -> None:
     """Draw the page."""
     frame.introduce(SEEN, TRUST)
-    finished = [run for run in runs_data.listed() if run.finished]
+    finished = [run for run in runs_data.recognisers() if run.finished]
     corpus = _corpus(finished)
     if corpus is None:
         st.markdown(NO_CORPUS)

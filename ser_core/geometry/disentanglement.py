@@ -204,6 +204,20 @@ def active(means: Floats) -> NDArray[np.bool_]:
     return means.var(axis=0) > ACTIVE
 
 
+def explained(x: Floats, labels: Sequence[str]) -> Floats:
+    """Return the share of each dimension's variance over clips x (n, d) that lies between groups (η²), (d,), 0-1.
+
+    References
+    ----------
+    J. Cohen (1988), Statistical power analysis for the behavioral sciences, 2nd ed., section 8.2.2.
+    """
+    words = np.asarray(labels, str)
+    centre, total = x.mean(axis=0), x.var(axis=0) * len(x)
+    groups = [x[words == word] for word in np.unique(words)]
+    between = np.sum([len(one) * (one.mean(axis=0) - centre) ** 2 for one in groups], axis=0)
+    return np.divide(between, total, out=np.zeros_like(total), where=total > 0)
+
+
 def _numbered(x: Floats, factors: Mapping[str, Sequence[str]]) -> dict[str, NDArray[np.intp]]:
     """Return the factors' values as numbers from 0."""
     if x.ndim != 2 or x.shape[1] < 2:

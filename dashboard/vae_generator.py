@@ -1,0 +1,179 @@
+"""What the decoder draws and says: by eight sliders, between two clips, with another emotion, along one latent."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import export, vae_again, vae_data, widgets
+from dashboard.vae_data import Drawn
+from dashboard.words import number
+from ser_core import audio, latents
+from ser_core.geometry import disentanglement
+from ser_core.plots import spectra
+from ser_core.plots import vae as plot
+from ser_core.runs import Run
+
+Floats = NDArray[np.float64]
+CONFIG: Final = {"displayModeBar": False}
+WAYS: Final = {
+    "sliders": "Eight sliders",
+    "between": "Between two clips",
+    "emotion": "This voice, that emotion",
+    "strip": "Along one latent",
+}
+FAR: Final = 3.0
+"""Standard deviations of the prior that a slider reaches to."""
+STEPS: Final = 7
+"""Pictures along a latent."""
+LATENT: Final = "_latent_{}"
+PLAYER: Final = "generated"
+
+
+@st.fragment
+def show(run: Run) -> None:
+    """Choose a way, and hear what comes; a change runs only this again."""
+    ways: dict[str, Callable[[Run, str | None], None]] = {
+        "sliders": _sliders, "between": _between, "emotion": _emotion, "strip": _strip,
+    }  # fmt: skip
+    way = widgets.segments("making", "Make a sound", list(WAYS), default="sliders", show=WAYS.__getitem__)
+    known = vae_data.speakers(run)
+    speaker = None
+    if known:
+        speaker = widgets.select(
+            "spoken_by", "Spoken by", list(known), default=known[0], show=lambda one: f"speaker {one}"
+        )
+    ways[way](run, speaker)
+
+
+def _sliders(run: Run, speaker: str | None) -> None:
+    """Set each latent."""
+    order = _order(run)
+    left, right = st.columns([1, 1.5], gap="large")
+    with left:
+        st.caption(
+            "0 is the average; most clips lie within 2 of it. The latent that tells emotions apart best is first."
+        )
+        for latent in range(len(order)):
+            st.session_state.setdefault(LATENT.format(latent), 0.0)
+        line = st.container(horizontal=True)
+        line.button("All at 0", on_click=_set, args=({},), key="at_zero")
+        line.button(
+            "Draw all",
+            on_click=_draw,
+            args=(order.tolist(),),
+            key="draw_all",
+            help="Each from the normal distribution N(0, 1)",
+        )
+        for latent in order.tolist():
+            row = st.columns([5, 1], vertical_alignment="bottom")
+            row[0].slider(f"Latent {latent}", -FAR, FAR, step=0.05, key=LATENT.format(latent), persist_state="session")
+            row[1].button(
+                "N(0,1)", key=f"draw_{latent}", on_click=_draw, args=([latent],), type="tertiary",
+                help="Draw this one from the normal distribution, and set the rest to 0",
+            )  # fmt: skip
+    values = np.array([st.session_state[LATENT.format(latent)] for latent in range(len(order))])
+    with right:
+        _play(run, vae_data.drawn(run, values, speaker), "what these eight numbers are decoded to")
+
+
+def _set(values: dict[int, float]) -> None:
+    for latent in range(8):
+        st.session_state[LATENT.format(latent)] = values.get(latent, 0.0)
+
+
+def _draw(which: list[int]) -> None:
+    """Draw these latents from the prior, within the sliders' reach; the rest are 0."""
+    drawn = np.clip(np.random.default_rng().standard_normal(len(which)), -FAR, FAR)
+    _set(dict(zip(which, (0.05 * np.round(drawn / 0.05)).tolist(), strict=True)))
+
+
+def _between(run: Run, speaker: str | None) -> None:
+    """Go in a straight line from the latents of one clip to those of another."""
+    table = vae_data.clips(run)
+    rows = np.flatnonzero(table["part"] == "train")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        one = vae_again.choose(table, "from_clip", "From", first=int(rows[0]))
+    with right:
+        other = vae_again.choose(table, "to_clip", "To", first=int(rows[-1]))
+    share = st.slider("How far", 0, 100, 50, step=5, format="%d %%", key="_how_far", persist_state="session") / 100
+    means, _ = latents.parameters(table)
+    values = (1 - share) * means[one] + share * means[other]
+    _play(
+        run,
+        vae_data.drawn(run, values, speaker),
+        f"{round(100 * share)} % of the way from the first clip to the second",
+    )
+
+
+def _emotion(run: Run, speaker: str | None) -> None:
+    """Move a clip from its emotion to another."""
+    table = vae_data.clips(run)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        row = vae_again.choose(table, "voice_clip", "This voice")
+    with right:
+        classes = [word for word in run.classes if (table["emotion"] == word).any()]
+        own = table["emotion"].iloc[row]
+        first = next((word for word in classes if word != own), own)
+        word = widgets.select("that_emotion", "That emotion", classes, default=first)
+    values, whose = latents.moved(table, row, run.classes.index(word))
+    clip = table.iloc[row]
+    if vae_data.speakers(run) and clip["speaker"] in vae_data.speakers(run):
+        speaker = str(clip["speaker"])
+    among = f"speaker {whose}" if whose else "all speakers"
+    st.caption(
+        f"Its eight numbers, less the mean of the clips that are {widgets.plain(clip['emotion'])}, plus the mean of "
+        f"those that are {widgets.plain(word)} ({widgets.plain(among)}). What moves is what differs between these "
+        "means: of an actor's loudness or pace more than of a feeling."
+    )
+    _play(run, vae_data.drawn(run, values, speaker), f"the clip as {word}")
+
+
+def _strip(run: Run, speaker: str | None) -> None:
+    """Go along one latent while the rest are 0."""
+    order = _order(run).tolist()
+    latent = widgets.select("along", "Latent", order, default=order[0], show=lambda one: f"latent {one}")
+    values = np.zeros((STEPS, len(order)))
+    values[:, latent] = np.linspace(-FAR, FAR, STEPS)
+    made = [vae_data.drawn(run, one, speaker) for one in values]
+    titles = [number(one, digits=0) for one in values[:, latent]]
+    with st.container(key="strip"):
+        figure = plot.strip(np.stack([one.levels for one in made]), titles)
+        st.plotly_chart(figure, key="strip_figure", config=CONFIG, alt=f"Pictures along latent {latent}")
+    for column, one in zip(st.columns(STEPS), made, strict=True):
+        column.audio(audio.wav_bytes(one.signal))
+    st.caption(
+        f"Latent {latent} from {number(-FAR, digits=0)} to {number(FAR, digits=0)} standard deviations, the others at "
+        "0; low pitch is below."
+    )
+    export.picture("strip", name=f"latent-{latent}-{run.id}")
+
+
+def _play(run: Run, made: Drawn, title: str) -> None:
+    seconds = len(made.signal) / audio.SAMPLING_RATE
+    with st.container(key=PLAYER):
+        st.audio(audio.wav_bytes(made.signal), autoplay=bool(st.session_state.get("autoplay", True)))
+    if not seconds:
+        st.info("These numbers are decoded to silence: move them towards 0.")
+        return
+    with st.container(key="made"):
+        figure = spectra.stacked([title], [vae_data.pictured(made.levels)])
+        st.plotly_chart(figure, key="made_figure", config=CONFIG, alt="Spectrogram of what is heard")
+    level = 10 * np.log10(max(float(np.square(made.signal).mean()), 1e-12))
+    st.caption(
+        f"{seconds:.1f} s, level {number(level, digits=0)} dB of full scale. Made by a network: nobody said this."
+    )
+    export.picture("made", name=f"made-{run.id}")
+
+
+def _order(run: Run) -> NDArray[np.intp]:
+    """Return the latents, those first that tell emotions apart best."""
+    table: pd.DataFrame = vae_data.clips(run)
+    return np.argsort(
+        -disentanglement.explained(latents.parameters(table)[0], table["emotion"].tolist()), kind="stable"
+    )

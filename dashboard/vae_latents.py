@@ -1,0 +1,79 @@
+"""Where the latents of autoencoders put every clip: σ against μ, two models side by side, and the way to the maps."""
+
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from dashboard import data, export, frame, progress, vae_data, widgets
+from ser_core import latents
+from ser_core.geometry import disentanglement
+from ser_core.plots import vae as plot
+from ser_core.runs import PREFIX, Run
+
+CONFIG: Final = {"displayModeBar": False}
+FEW: Final = 3
+NONE: Final = "none"
+
+
+def show(run: Run, runs: list[Run]) -> None:
+    """Show the latents of a run, and of another one beside it."""
+    others = {NONE: "no other", **{one.id: one.title for one in runs if one.corpus == run.corpus and one.id != run.id}}
+    left, right = st.columns([2, 1], gap="medium", vertical_alignment="bottom")
+    with left:
+        other = widgets.select(
+            "beside", "Beside it", list(others), default=list(others)[min(1, len(others) - 1)], show=others.__getitem__
+        )
+    whole = right.toggle(
+        "All latents", key="_all_latents", persist_state="session", help="Else the three best separated"
+    )
+    st.markdown(
+        "Each point is a clip of the corpus, whether the network was trained on it or not. Across: the mean μ that the "
+        "encoder gives a latent; up: how unsure it is (σ; at 1 it says nothing). Latents come in the order in which "
+        "they tell emotions apart: **η²** is the share of the variance of μ that lies between emotions (0 % none, 100 "
+        "% all)."
+    )
+    shown = [run, *(one for one in runs if one.id == other)]
+    for column, one in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
+        with column:
+            _clouds(one, whole=whole)
+    _maps(run)
+
+
+def _clouds(run: Run, *, whole: bool) -> None:
+    table = vae_data.clips(run)
+    means, deviations = latents.parameters(table)
+    apart = disentanglement.explained(means, table["emotion"].tolist())
+    order = np.argsort(-apart, kind="stable")[: None if whole else FEW].tolist()
+    n_taught = int((table["part"] == "train").sum())
+    st.markdown(f"**{widgets.plain(run.title)}**")
+    st.caption(f"{len(table):,} clips, {n_taught:,} of them trained on")
+    key = f"clouds_{run.id}"
+    with st.container(key=key):
+        figure = plot.clouds(means, deviations, table["emotion"].tolist(), latents=order, separation=apart)
+        st.plotly_chart(
+            figure, key=f"{key}_figure", config=CONFIG, alt="Standard deviation against mean of each latent"
+        )
+    export.picture(key, name=f"latents-{run.id}")
+
+
+def _maps(run: Run) -> None:
+    """Offer the means of the latents to the pages with maps."""
+    st.markdown("##### On the maps")
+    name = f"{PREFIX}{run.id}"
+    there = next((one for one in data.coverage(run.corpus) if one.encoder == name and one.n_embedded), None)
+    if there:
+        line = st.container(horizontal=True, vertical_alignment="center")
+        line.markdown(f"The means of the latents of {there.n_embedded:,} clips are an encoder on the other pages.")
+        if line.button("Open them in Explore"):
+            st.session_state["corpora"], st.session_state["encoder"] = [run.corpus], there.store.key
+            st.switch_page(frame.VIEWS / "explore.py")
+        return
+    progress.offer(
+        ["embed", run.corpus, name],
+        going="The latents are being put on the maps; you can go on elsewhere meanwhile.",
+        wanted="The means of the latents can be an encoder like any other: for Explore, Clusters, the Circle of "
+        "emotions and for placing a clip of your own.",
+        label="Put its latents on the maps (in the background)",
+        start=lambda: data.start_embedding(run.corpus, name),
+    )
