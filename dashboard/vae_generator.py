@@ -25,7 +25,7 @@ WAYS: Final = {
     "emotion": "This voice, that emotion",
     "strip": "Along one latent",
 }
-FAR: Final = 3.0
+FAR: Final = 4.0
 """Standard deviations of the prior that a slider reaches to."""
 STEPS: Final = 7
 """Pictures along a latent."""
@@ -52,32 +52,26 @@ def show(run: Run) -> None:
 def _sliders(run: Run, speaker: str | None) -> None:
     """Set each latent."""
     order = _order(run)
-    left, right = st.columns([1, 1.5], gap="large")
-    with left:
-        st.caption(
-            "0 is the average; most clips lie within 2 of it. The latent that tells emotions apart best is first."
-        )
-        for latent in range(len(order)):
-            st.session_state.setdefault(LATENT.format(latent), 0.0)
-        line = st.container(horizontal=True)
-        line.button("All at 0", on_click=_set, args=({},), key="at_zero")
-        line.button(
-            "Draw all",
-            on_click=_draw,
-            args=(order.tolist(),),
-            key="draw_all",
-            help="Each from the normal distribution N(0, 1)",
-        )
-        for latent in order.tolist():
-            row = st.columns([5, 1], vertical_alignment="bottom")
-            row[0].slider(f"Latent {latent}", -FAR, FAR, step=0.05, key=LATENT.format(latent), persist_state="session")
-            row[1].button(
-                "N(0,1)", key=f"draw_{latent}", on_click=_draw, args=([latent],), type="tertiary",
-                help="Draw this one from the normal distribution, and set the rest to 0",
+    means, _ = latents.parameters(vae_data.clips(run))
+    for latent in order.tolist():
+        st.session_state.setdefault(LATENT.format(latent), 0.0)
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.button("All at 0", on_click=_set, args=({},), key="at_zero")
+    middle = np.clip(0.05 * np.round(means.mean(axis=0) / 0.05), -FAR, FAR)
+    line.button("Mean of the clips", on_click=_set, args=(dict(enumerate(middle.tolist())),), key="at_mean")
+    line.button(
+        "Draw all", on_click=_draw, args=(order.tolist(),), key="draw_all", help="Each from N(0, 1), as in the paper"
+    )  # fmt: skip
+    line.caption("The latent that tells emotions apart best comes first.")
+    for some in np.split(order, 2):
+        for column, latent in zip(st.columns(len(some), gap="medium"), some.tolist(), strict=True):
+            column.slider(f"Latent {latent}", -FAR, FAR, step=0.05, key=LATENT.format(latent), persist_state="session")
+            column.button(
+                "Draw it, rest 0", key=f"draw_{latent}", on_click=_draw, args=([latent],), type="tertiary",
+                help="This one from the normal distribution N(0, 1), the others at 0, as in the paper",
             )  # fmt: skip
     values = np.array([st.session_state[LATENT.format(latent)] for latent in range(len(order))])
-    with right:
-        _play(run, vae_data.drawn(run, values, speaker), "what these eight numbers are decoded to")
+    _play(run, vae_data.drawn(run, values, speaker), "what these eight numbers are decoded to")
 
 
 def _set(values: dict[int, float]) -> None:

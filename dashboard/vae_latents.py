@@ -36,11 +36,11 @@ def show(run: Run, runs: list[Run]) -> None:
     shown = [run, *(one for one in runs if one.id == other)]
     for column, one in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with column:
-            _clouds(one, whole=whole)
+            _clouds(one, whole=whole, across=(2 if whole else 1) if len(shown) > 1 else (4 if whole else FEW))
     _maps(run)
 
 
-def _clouds(run: Run, *, whole: bool) -> None:
+def _clouds(run: Run, *, whole: bool, across: int) -> None:
     table = vae_data.clips(run)
     means, deviations = latents.parameters(table)
     apart = disentanglement.explained(means, table["emotion"].tolist())
@@ -50,7 +50,9 @@ def _clouds(run: Run, *, whole: bool) -> None:
     st.caption(f"{len(table):,} clips, {n_taught:,} of them trained on")
     key = f"clouds_{run.id}"
     with st.container(key=key):
-        figure = plot.clouds(means, deviations, table["emotion"].tolist(), latents=order, separation=apart)
+        figure = plot.clouds(
+            means, deviations, table["emotion"].tolist(), latents=order, separation=apart, across=across
+        )
         st.plotly_chart(
             figure, key=f"{key}_figure", config=CONFIG, alt="Standard deviation against mean of each latent"
         )

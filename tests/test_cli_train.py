@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import voices
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -163,3 +164,36 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(cache: Cache, mi
     assert answer(cache, "runs", "ls")["runs"][0]["id"] == run.id
     if not run.n_done:
         assert "`ser train mlp mine --encoder logmel --epochs 400` goes on" in ser(cache, "runs", "show", run.id).stderr
+
+
+def test_an_autoencoder_is_trained_shown_and_told_what_it_carries(tmp_path) -> None:
+    cache = voices.make(tmp_path)
+    made = answer(cache, "train", "vae", "voices", "--speakers", "male", "--epochs", "3", "--beta", "2")
+    assert (made["model"], made["split"], made["recipe"]["beta"]) == ("vae", "chosen", 2.0)
+    assert {part: one["n_clips"] for part, one in made["parts"].items()} == {"train": 24, "test": 24}
+    assert "uar" not in made
+    (listed,) = answer(cache, "runs", "ls")["runs"]
+    assert (listed["id"], listed["problem"]) == (made["id"], None)
+    assert answer(cache, "runs", "show", made["id"]) == made
+    shown = ser(cache, "runs", "show", made["id"]).stdout
+    assert "3 epochs" in shown
+    told = answer(cache, "runs", "latents", made["id"])
+    assert (told["n_clips"], len(told["latents"])) == (48, 8)
+    assert told["mig"].keys() == {"emotion", "statement", "speaker", "gender"}
+    assert 0 <= told["emotion_from_means"]["uar"] <= 1
+    text = ser(cache, "runs", "latents", made["id"]).stdout
+    assert "DCI disentanglement" in text
+    assert "guessing 33.3%" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("vae", "voices", "--augment"), "vae has no choice of augment"),
+        (("svm", "voices", "--beta", "2"), "svm has no choice of beta"),
+        (("vae", "voices", "--speakers", "eve"), "has no speaker eve"),
+    ],
+)
+def test_choices_of_other_models_are_refused(tmp_path, arguments, told) -> None:
+    done = ser(voices.make(tmp_path), "train", *arguments)
+    assert (done.exit_code, told in done.stderr) == (1, True)

@@ -4,23 +4,13 @@ import librosa
 import numpy as np
 import pytest
 from scipy.optimize import nnls
+from voices import vowel
 
 from ser_core.encoders import encoder
 from ser_core.encoders.base import ClipError
 from ser_core.encoders.voiced import FLOOR, VoicedMel, lengths, linear, mel, sound, spoken
 
 RATE = 16_000
-
-
-def vowel(seconds: float, *, pitch: float = 120.0, level: float = 0.1) -> np.ndarray:
-    """A voice that holds three formants, its loudness rising and falling four times a second."""
-    time = np.arange(round(seconds * RATE)) / RATE
-    found = np.zeros(len(time))
-    for number in range(1, 40):
-        away = [(number * pitch - formant) / width for formant, width in ((600, 120), (1200, 150), (2500, 200))]
-        found += sum(np.exp(-(one**2)) for one in away) * np.sin(2 * np.pi * number * pitch * time + number**2)
-    found *= 0.6 + 0.4 * np.sin(8 * np.pi * time)
-    return (level * found / np.abs(found).max()).astype(np.float32)
 
 
 def silence(seconds: float) -> np.ndarray:

@@ -60,9 +60,9 @@ REFERENCES: Final = """
   phases by Griffin and Lim (1984). That alone makes a voice a little hollow: compare *Its picture as sound*.
 - **Variational autoencoder** (Kingma & Welling 2013): an encoder gives each clip a mean μ and a standard deviation σ
   for each of 8 latents; a decoder draws a picture from numbers of that distribution. Trained to make small:
-  reconstruction (half the squared differences) plus β times the **divergence** (Kullback-Leibler, of the clip's latents from the
-  standard normal distribution). Both are in nats. β: Higgins et al. 2017, *ICLR*; warm-up: Bowman et al. 2016, *CoNLL*;
-  a decoder that is told the speaker: Sohn, Lee & Yan 2015, *NIPS*.
+  reconstruction (half the squared differences) plus β times the **divergence** (Kullback-Leibler, of the clip's
+  latents from the standard normal distribution). Both are in nats. β: Higgins et al. 2017, *ICLR*; warm-up: Bowman et
+  al. 2016, *CoNLL*; a decoder that is told the speaker: Sohn, Lee & Yan 2015, *NIPS*.
 - **η²:** the share of a latent's variance that lies between the emotions (Cohen 1988).
 - **MIG,** mutual information gap (Chen et al. 2018, *NeurIPS*); **SAP,** attribute predictability (Kumar et al. 2018,
   *ICLR*); **DCI,** disentanglement, completeness, informativeness (Eastwood & Williams 2018, *ICLR*); **active**
@@ -110,6 +110,7 @@ def _run(runs: list[Run]) -> Run | None:
     titles = {run.id: run.title for run in runs}
     chosen = widgets.select("autoencoder", "Autoencoder", list(titles), default=runs[0].id, show=titles.__getitem__)
     run = next(run for run in runs if run.id == chosen)
+    st.caption(widgets.plain(run.title))
     st.caption(f"{run.recipe['n_taught']:,} of {run.recipe['n_clips']:,} clips trained on")
     return run
 

@@ -55,6 +55,7 @@ def clouds(
     *,
     latents: Sequence[int],
     separation: NDArray[np.float64],
+    across: int,
 ) -> go.Figure:
     """Draw the standard deviation of latents against their mean, a point for each clip, in the colour of its emotion.
 
@@ -68,8 +69,9 @@ def clouds(
         Those to be drawn, in this order.
     separation
         Of each latent by emotion, (d,), 0-1, for the title.
+    across
+        Pictures in a row.
     """
-    across = 2 if len(latents) > 3 else 1
     down = -(-len(latents) // across)
     names = [f"latent {k}, η² {100 * separation[k]:.0f} %" for k in latents]
     out = make_subplots(
@@ -95,8 +97,8 @@ def clouds(
     out.update_annotations(font_size=12)
     axis: dict[str, Any] = {"zeroline": False, "gridcolor": rows.FAINT}
     out.update_xaxes(**axis).update_yaxes(rangemode="tozero", **axis)
-    out.update_xaxes(title={"text": "mean μ", "standoff": 6}, row=down)
-    return out.update_yaxes(title={"text": "standard deviation σ", "standoff": 6}, col=1)
+    out.update_xaxes(title={"text": "mean, μ", "standoff": 6}, row=down)
+    return out.update_yaxes(title={"text": "unsure, σ", "standoff": 6}, col=1)
 
 
 def strip(pictures: NDArray[np.floating], titles: Sequence[str]) -> go.Figure:
