@@ -27,8 +27,8 @@ WAYS: Final = {
 }
 FAR: Final = 4.0
 """Standard deviations of the prior that a slider reaches to."""
-STEPS: Final = 7
-"""Pictures along a latent."""
+STRIP: Final = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+"""Where pictures along a latent are drawn."""
 LATENT: Final = "_latent_{}"
 PLAYER: Final = "generated"
 
@@ -132,19 +132,16 @@ def _strip(run: Run, speaker: str | None) -> None:
     """Go along one latent while the rest are 0."""
     order = _order(run).tolist()
     latent = widgets.select("along", "Latent", order, default=order[0], show=lambda one: f"latent {one}")
-    values = np.zeros((STEPS, len(order)))
-    values[:, latent] = np.linspace(-FAR, FAR, STEPS)
+    values = np.zeros((len(STRIP), len(order)))
+    values[:, latent] = STRIP
     made = [vae_data.drawn(run, one, speaker) for one in values]
-    titles = [number(one, digits=0) for one in values[:, latent]]
+    titles = [number(one, digits=0) for one in STRIP]
     with st.container(key="strip"):
         figure = plot.strip(np.stack([one.levels for one in made]), titles)
         st.plotly_chart(figure, key="strip_figure", config=CONFIG, alt=f"Pictures along latent {latent}")
-    for column, one in zip(st.columns(STEPS), made, strict=True):
+    for column, one in zip(st.columns(len(STRIP)), made, strict=True):
         column.audio(audio.wav_bytes(one.signal))
-    st.caption(
-        f"Latent {latent} from {number(-FAR, digits=0)} to {number(FAR, digits=0)} standard deviations, the others at "
-        "0; low pitch is below."
-    )
+    st.caption(f"Latent {latent} at these values, the others at 0; low pitch is below.")
     export.picture("strip", name=f"latent-{latent}-{run.id}")
 
 

@@ -98,7 +98,7 @@ def clouds(
     axis: dict[str, Any] = {"zeroline": False, "gridcolor": rows.FAINT}
     out.update_xaxes(**axis).update_yaxes(rangemode="tozero", **axis)
     out.update_xaxes(title={"text": "mean, μ", "standoff": 6}, row=down)
-    return out.update_yaxes(title={"text": "unsure, σ", "standoff": 6}, col=1)
+    return out.update_yaxes(title={"text": "unsure, σ", "standoff": 16}, col=1)
 
 
 def strip(pictures: NDArray[np.floating], titles: Sequence[str]) -> go.Figure:
@@ -134,11 +134,16 @@ def carried(shares: NDArray[np.float64], chance: NDArray[np.float64], factors: S
     )  # fmt: skip
     out = go.Figure(heat, rows.bare() | {"height": CELL * d + 60})
     out.update_xaxes(
-        tickvals=list(range(k)), ticktext=[shown(one) for one in factors], side="top", fixedrange=True, showgrid=False
+        tickvals=list(range(k)),
+        ticktext=[shown(one) for one in factors],
+        side="top",
+        fixedrange=True,
+        showgrid=False,
+        zeroline=False,
     )
     names = [f"latent {number}  " for number in range(d)]
     return out.update_yaxes(
-        tickvals=list(range(d)), ticktext=names, autorange="reversed", fixedrange=True, showgrid=False
+        tickvals=list(range(d)), ticktext=names, autorange="reversed", fixedrange=True, showgrid=False, zeroline=False
     ).update_layout(margin_t=40)
 
 
