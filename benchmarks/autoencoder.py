@@ -125,7 +125,7 @@ def figures(cache: Cache, which: list[str]) -> None:
     clips = catalogue.get(cache, CORPUS).clips()
     learnt, carry = [], []
     for name, run in trained(cache, which).items():
-        found = latents.carried(run, clips, cache=cache)
+        found = latents.carried(run, clips, cache=cache, seed=latents.SEED)
         parts = [run.latents[run.latents["part"] == part]["reconstruction"] for part in ("train", "test")]
         history = run.history
         tenth = len(history) // 10

@@ -62,8 +62,8 @@ def _latents(run: Run, found: Carried) -> None:
     column = {"KL (nats)": st.column_config.NumberColumn(format="%.2f")}
     st.dataframe(table, hide_index=True, height=38 + 35 * len(table), column_config=column)
     st.caption(
-        f"{int(found.active.sum())} of {len(found.active)} latents are active: the variance of their mean over the clips "
-        "is more than 0.01. KL: how much a latent says of a clip at all."
+        f"{int(found.active.sum())} of {len(found.active)} latents are active: the variance of their mean over the "
+        "clips is more than 0.01. KL: how much a latent says of a clip at all."
     )
     export.table(table, name=f"latents-{run.id}")
 

@@ -142,4 +142,4 @@ def _pictured(levels: Floats) -> Spectrogram:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _carried(kept: Kept, stamp: float, computed: float, _run: Run) -> Carried | None:
     table = data.clips_of(kept.root, _run.corpus, stamp)
-    return latents.kept(_run, table, cache=data.cache())
+    return latents.kept(_run, table, cache=data.cache(), seed=latents.SEED)

@@ -78,7 +78,7 @@ def carried(
     clips: pd.DataFrame,
     *,
     cache: Cache,
-    seed: int = SEED,
+    seed: int,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Carried:
     """Tell which latent carries what; computed once, and kept.
@@ -133,7 +133,7 @@ def carried(
     )
 
 
-def kept(run: Run, clips: pd.DataFrame, *, cache: Cache, seed: int = SEED) -> Carried | None:
+def kept(run: Run, clips: pd.DataFrame, *, cache: Cache, seed: int) -> Carried | None:
     """Return what `carried` gives if it was computed before; else None."""
     table = _told(run, clips)
     factors = _factors(table)

@@ -158,7 +158,7 @@ def runs_latents(run: RunName, cache: CacheOption = None, as_json: JsonOption = 
     found = runs.get(kept, run)
     clips = catalogue.get(kept, found.corpus).clips()
     with job(kept, latents.arguments(found), latents.title(found)) as report:
-        told = latents.carried(found, clips, cache=kept, progress=report)
+        told = latents.carried(found, clips, cache=kept, seed=latents.SEED, progress=report)
     factors, chance = told.factors, told.information.chance / told.information.entropy
     emotions = told.emotions and {
         "uar": told.emotions.uar,
