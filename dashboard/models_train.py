@@ -1,13 +1,14 @@
 """Train a model: choose what and how, start it in the background, watch it learn, stop it, go on."""
 
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, going_on, progress, runs_data, widgets
+from dashboard import data, progress, runs_data, training_panel, widgets
 from dashboard.progress import duration
-from ser_core import experiments, jobs, splits
+from ser_core import experiments, splits
 from ser_core.errors import SerError
 from ser_core.experiments import Plan
 from ser_core.jobs import Status
@@ -62,7 +63,7 @@ def show(corpus: str, runs: list[Run]) -> None:
         with right:
             _start(plan, clips, runs)
     _live()
-    going_on.offer(runs_data.recognisers())
+    training_panel.unfinished(runs_data.recognisers())
 
 
 def ask(corpus: str, clips: pd.DataFrame) -> Plan:
@@ -172,20 +173,14 @@ def _start(plan: Plan, clips: pd.DataFrame, runs: list[Run]) -> None:
     n_folds, seconds, told = _about(plan, clips, runs)
     models = "One model" if n_folds == 1 else f"{n_folds} models, each tested on speakers kept from it"
     st.markdown(f"{models}; about {duration(seconds)} {told}. {_first(plan)}")
-    job = data.job(arguments)
-    done = next((run for run in runs if run.facts.get("arguments") == arguments), None)
-    if done is not None:
-        st.markdown("This was trained already; again, it is computed only if the clips have changed.")
-        st.button("Open that run", on_click=_open, args=(done.id,))
-    if job and job.active:
-        st.markdown("It is being trained; see below. You can go on elsewhere, or close the page, meanwhile.")
-    elif st.button("Start training (in the background)", type="primary" if done is None else "secondary"):
-        _begin(arguments, experiments.title(plan), plan)
-    st.code("ser " + " ".join(arguments), language="shell")
-    st.caption("The same in a terminal.")
-    if job and job.state in {"failed", "stopped"}:
-        say = st.error if job.state == "failed" else st.info
-        say(widgets.plain(progress.last_word(job)))
+    training_panel.start(
+        arguments,
+        title=experiments.title(plan),
+        done=next((run for run in runs if run.facts.get("arguments") == arguments), None),
+        check=partial(experiments.check, plan),
+        open_run=_open,
+        label="Open that run",
+    )
 
 
 def _first(plan: Plan) -> str:
@@ -196,16 +191,6 @@ def _first(plan: Plan) -> str:
     name = plan.encoder or card.vectors
     n_left, about = data.forecast(plan.corpus, name)
     return f"Before that {widgets.plain(name)} is computed: {about}" if n_left else "Its features are there already."
-
-
-def _begin(arguments: list[str], title: str, plan: Plan) -> None:
-    try:
-        experiments.check(plan)
-        jobs.start(data.cache(), arguments, title=title)
-    except SerError as error:
-        st.error(widgets.plain(str(error)))
-        return
-    st.rerun()
 
 
 def _open(run: str) -> None:

@@ -1,13 +1,14 @@
 """Train an autoencoder: choose clips and how, start it in the background, watch it learn, stop it, go on."""
 
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, going_on, progress, runs_data, widgets
+from dashboard import data, progress, runs_data, training_panel, widgets
 from dashboard.progress import duration
-from ser_core import autoencoders, jobs, plans
+from ser_core import autoencoders, plans
 from ser_core.errors import SerError
 from ser_core.jobs import Status
 from ser_core.models.cards import VAE
@@ -40,7 +41,7 @@ def show(runs: list[Run]) -> None:
             with right:
                 _start(plan, clips, runs)
     _live()
-    going_on.offer(runs_data.autoencoders())
+    training_panel.unfinished(runs_data.autoencoders())
 
 
 def ask(corpus: str, clips: pd.DataFrame) -> VaePlan:
@@ -116,26 +117,14 @@ def _start(plan: VaePlan, clips: pd.DataFrame, runs: list[Run]) -> None:
         f"Trained on {n_clips:,} of {len(clips):,} clips; about {about} on a processor core, less on a graphics card. "
         "Emotions are not told to it."
     )
-    job = data.job(arguments)
-    done = next((run for run in runs if run.facts.get("arguments") == arguments), None)
-    if done is not None:
-        st.markdown("This was trained already; again, it is computed only if the clips have changed.")
-        st.button("Open that autoencoder", on_click=_open, args=(done.id,))
-    if job and job.active:
-        st.markdown("It is being trained; see below. You can go on elsewhere, or close the page, meanwhile.")
-    elif st.button("Start training (in the background)", type="primary" if done is None else "secondary"):
-        try:
-            plans.check_vae(plan)
-            jobs.start(data.cache(), arguments, title=plans.title(plan))
-        except SerError as error:
-            st.error(widgets.plain(str(error)))
-        else:
-            st.rerun()
-    st.code("ser " + " ".join(f'"{one}"' if " " in one else one for one in arguments), language="shell")
-    st.caption("The same in a terminal.")
-    if job and job.state in {"failed", "stopped"}:
-        say = st.error if job.state == "failed" else st.info
-        say(widgets.plain(progress.last_word(job)))
+    training_panel.start(
+        arguments,
+        title=plans.title(plan),
+        done=next((run for run in runs if run.facts.get("arguments") == arguments), None),
+        check=partial(plans.check_vae, plan),
+        open_run=_open,
+        label="Open that autoencoder",
+    )
 
 
 def _open(run: str) -> None:
