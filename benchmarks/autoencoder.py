@@ -1,14 +1,16 @@
 """The variational autoencoder of paper P3: its spectrograms as sound, what it learns, and how quick it answers.
 
-    python benchmarks/autoencoder.py [--data ../shared/data] [--cache FOLDER] [--parts sound,runs,scale,slider]
+    python benchmarks/autoencoder.py [--data ../shared/data] [--cache FOLDER] [--parts sound,runs,scale,slider,page]
 
 ``sound``: every thirtieth clip of RAVDESS as a picture and back to sound; ours beside librosa's own way in one run.
 ``runs``: one actor, twelve, all, and the options, each a run of `ser train vae`, kept in the cache: the README's
 tables, and the curve of one actor. ``scale``: the 24 actors once more for fewer steps, with levels as they are in dB
-and standardised: what makes it converge. ``slider``: from eight numbers to spectrogram and sound, warm.
+and standardised: what makes it converge. ``slider``: from eight numbers to spectrogram and sound, warm;
+``page``: the same in Chromium, from the key that moves a slider to the new sound being there.
 """
 
 import argparse
+import shutil
 import statistics
 import time
 from collections.abc import Callable
@@ -41,6 +43,11 @@ PLANS = {
     "24 actors, any length": VaePlan("vae", CORPUS, any_length=True),
     "24 actors, β 4": VaePlan("vae", CORPUS, beta=4.0),
 }
+PLAYER = ".st-key-generated audio"
+LOADED = """([player, before]) => {
+    const now = document.querySelector(player)
+    return now && now.getAttribute("src") !== before && now.readyState >= 2
+}"""
 Signal = NDArray[np.float32]
 
 
@@ -208,28 +215,70 @@ def scale(cache: Cache) -> None:
 
 
 def slider(cache: Cache) -> None:
-    run = next(one for one in runs.ls(cache) if not one.recognises and one.finished)
-    model, random = run.autoencoder(), np.random.default_rng(0)
-    means, _ = latents.parameters(run.latents)
+    """Time it, and compare the spectrogram of what is heard with the picture that it was made of."""
+    rows = []
+    for run in (one for one in runs.ls(cache) if not one.recognises and one.finished):
+        model, random = run.autoencoder(), np.random.default_rng(0)
+        means, _ = latents.parameters(run.latents)
+        taken, apart, louder = [], [], []
+        for _ in range(30):
+            values = means[random.integers(len(means))] + 0.3 * random.standard_normal(means.shape[1])
+            began = time.perf_counter()
+            speakers = [model.speakers[0]] if model.speakers else None
+            levels = model.pictures(values[None].astype(np.float32), speakers=speakers)[0]
+            signal = voiced.sound(levels)
+            audio.wav_bytes(signal)
+            taken.append(time.perf_counter() - began)
+            again = voiced.mel(signal)
+            wanted = levels[:, : again.shape[1]]
+            loud = wanted > wanted.max() - 40
+            apart.append(np.abs(again - wanted)[loud].mean())
+            louder.append(10 * np.log10((10 ** (again / 10)).sum() / (10 ** (wanted / 10)).sum()))
+        taken = taken[2:]  # the first ones load what they need
+        rows.append(
+            [
+                run.title,
+                f"{statistics.median(taken):.2f} ({max(taken):.2f})",
+                f"{np.mean(apart):.1f}",
+                f"{np.mean(louder):+.1f} ({np.abs(louder).max():.1f})",
+            ]
+        )
+    heads = ["eight numbers to sound", "s: median (slowest)", "bands, dB apart", "level, dB: mean (largest)"]
+    table(heads, rows)
+
+
+def page(cache: Cache) -> None:
+    from place import FLAGS, served
+    from playwright.sync_api import sync_playwright
+
+    chromium = next(path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name)))
     taken = []
-    for _ in range(30):
-        values = means[random.integers(len(means))] + 0.3 * random.standard_normal(means.shape[1])
-        began = time.perf_counter()
-        speakers = [model.speakers[0]] if model.speakers else None
-        signal = voiced.sound(model.pictures(values[None].astype(np.float32), speakers=speakers)[0])
-        audio.wav_bytes(signal)
-        taken.append(time.perf_counter() - began)
-    taken = taken[2:]
-    print(
-        f"\neight numbers to sound: median {statistics.median(taken):.2f} s, slowest of {len(taken)} {max(taken):.2f} s"
-    )
+    with served(cache) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        shown = browser.new_page(viewport={"width": 1280, "height": 1000})
+        shown.set_default_timeout(120_000)
+        shown.goto(f"{url}/autoencoder?vae=generator")
+        shown.wait_for_selector(PLAYER, state="attached")
+        handle = shown.get_by_role("slider").first
+        handle.focus()
+        for _ in range(24):
+            shown.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
+            shown.wait_for_timeout(700)
+            before = shown.locator(PLAYER).get_attribute("src")
+            began = time.perf_counter()
+            handle.press("ArrowRight")
+            shown.wait_for_function(LOADED, arg=[PLAYER, before], polling="raf")
+            taken.append(time.perf_counter() - began)
+        browser.close()
+    middle, slowest = statistics.median(taken[4:]), max(taken[4:])
+    print(f"\nslider to sound in the page: median {middle:.2f} s, slowest of {len(taken) - 4} {slowest:.2f} s")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--cache", type=Path, default=None)
-    parser.add_argument("--parts", default="sound,runs,scale,slider")
+    parser.add_argument("--parts", default="sound,runs,scale,slider,page")
     parser.add_argument("--runs", default=";".join(PLANS), help="which of the runs")
     asked = parser.parse_args()
     cache = Cache(asked.cache.absolute()) if asked.cache else Cache.default()
@@ -245,6 +294,8 @@ def main() -> None:
         scale(cache)
     if "slider" in parts:
         slider(cache)
+    if "page" in parts:
+        page(cache)
 
 
 if __name__ == "__main__":

@@ -115,4 +115,4 @@ def _run(runs: list[Run]) -> Run | None:
     return run
 
 
-frame.page("Autoencoder", main)
+frame.page("A voice in eight numbers (autoencoder)", main)

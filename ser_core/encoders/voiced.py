@@ -6,6 +6,7 @@ somebody spoke stays. `FLOOR`, below the noise of a quiet room, is the least of 
 """
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from itertools import pairwise
 from typing import Final
@@ -156,15 +157,22 @@ def sound(levels: NDArray[np.floating]) -> Signal:
 
 def linear(levels: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return power of each frequency, (513, n_frames), 0 or above, whose mel bands have levels (80, n_frames) in dB."""
-    import librosa
-
-    bands = librosa.filters.mel(sr=SAMPLING_RATE, n_fft=FRAME, n_mels=BANDS)
+    bands, inverse = _bands()
     power = (10 ** (levels / 10)).astype(np.float32)
-    found = np.maximum(np.linalg.pinv(bands) @ power, TINY)
+    found = np.maximum(inverse @ power, TINY)
     wanted = bands.T @ power
     for _ in range(ROUNDS):
         found *= wanted / (bands.T @ (bands @ found) + TINY)
     return found
+
+
+@cache
+def _bands() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the filters of the bands, (80, 513), and their pseudo-inverse."""
+    import librosa
+
+    bands = librosa.filters.mel(sr=SAMPLING_RATE, n_fft=FRAME, n_mels=BANDS)
+    return bands, np.linalg.pinv(bands)
 
 
 VOICED_MEL = VoicedMel()
