@@ -171,8 +171,8 @@ def _bands() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the filters of the bands, (80, 513), and their pseudo-inverse."""
     import librosa
 
-    bands = librosa.filters.mel(sr=SAMPLING_RATE, n_fft=FRAME, n_mels=BANDS)
-    return bands, np.linalg.pinv(bands)
+    bands = librosa.filters.mel(sr=SAMPLING_RATE, n_fft=FRAME, n_mels=BANDS).astype(np.float32)
+    return bands, np.linalg.pinv(bands).astype(np.float32)
 
 
 VOICED_MEL = VoicedMel()
