@@ -12,7 +12,7 @@ from ser_core.cache import Cache
 from ser_core.combining import RunError
 from ser_core.comparison import ComparisonError
 from ser_core.encoders import encoder
-from ser_core.models import unfinished
+from ser_core.models import unfinished, vae_training
 from ser_core.models.vae_training import VaeTraining, fit
 from ser_core.plans import ExperimentError, Plan, VaePlan
 
@@ -106,6 +106,10 @@ def test_interrupted_it_goes_on(cache, monkeypatch):
     monkeypatch.setattr(unfinished, "SECONDS", 0.0)
     plan = replace(voices.ONE, epochs=5, seed=3)
     whole = voices.trained(cache, plan)[0].latents
+    x, table = pictures(cache)
+    rows = np.flatnonzero(table["speaker"] == "ada")
+    fitted, _ = fit(x, rows, training=VaeTraining(epochs=5), seed=3, device="cpu")
+    assert np.allclose(whole[[f"mean_{k}" for k in range(8)]], fitted.latents(x)[0], atol=1e-6)
     runs.remove(cache, next(run.id for run in runs.ls(cache) if run.recipe["seed"] == 3))
 
     def stop(done: int, total: int, **_: object) -> None:
@@ -116,12 +120,15 @@ def test_interrupted_it_goes_on(cache, monkeypatch):
         autoencoders.train(plan, cache=cache, device="cpu", progress=stop)
     (half,) = [run for run in runs.ls(cache) if not run.finished]
     assert (half.history["epoch"].max(), half.n_done) == (3, 0)
-    seen = []
-    run = autoencoders.train(plan, cache=cache, device="cpu", progress=lambda done, *_, **__: seen.append(done))
-    assert run.id == half.id
+    learn, learnt = vae_training._learn, []
+    monkeypatch.setattr(vae_training, "_learn", lambda *of, **how: learnt.append(1) or learn(*of, **how))
+    run = autoencoders.train(plan, cache=cache, device="cpu")
+    assert (run.id, len(learnt)) == (half.id, 2)
     pd.testing.assert_frame_equal(run.latents, whole)
-    autoencoders.train(plan, cache=cache, device="cpu", progress=lambda *_, **told: seen.append(told["message"]))
-    assert seen[-1].startswith("reconstruction")  # nothing was trained again
+    said = []
+    autoencoders.train(plan, cache=cache, device="cpu", progress=lambda *_, **told: said.append(told["message"]))
+    assert said[-1].startswith("reconstruction")
+    assert not any(one.startswith("epoch") for one in said)  # nothing was trained again
     runs.remove(cache, run.id)
 
 

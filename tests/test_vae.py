@@ -39,6 +39,14 @@ def test_twice_the_columns_have_twice_the_frames() -> None:
     assert (mean.shape, network.decode(mean).shape) == ((2, 8), (2, 80, 256))
 
 
+def test_the_mean_is_taken_over_the_frames_that_a_clip_reaches_into() -> None:
+    network, x = Vae(80, 256, any_length=True), torch.randn(3, 80, 256)
+    frames, lengths = network.down(x), torch.tensor([64, 65, 256])
+    mean, log_variance = network.encode(x, lengths)
+    by_hand = torch.stack([frames[row, :, :n].mean(dim=1) for row, n in enumerate((1, 2, 4))])
+    assert torch.allclose(torch.cat([mean, log_variance], dim=1), network.latents(by_hand), atol=1e-6)
+
+
 def test_the_decoder_hears_who_speaks() -> None:
     network = Vae(80, 128, n_speakers=3)
     latents = torch.randn(1, 8).expand(3, 8)
