@@ -40,8 +40,9 @@ PLANS = {
     "12 actors (men)": VaePlan("vae", CORPUS, speakers="male"),
     "24 actors": VaePlan("vae", CORPUS),
     "24 actors, decoder told the speaker": VaePlan("vae", CORPUS, told_speaker=True),
-    "24 actors, any length": VaePlan("vae", CORPUS, any_length=True),
-    "24 actors, β 4": VaePlan("vae", CORPUS, beta=4.0),
+    "24 actors, shorter": VaePlan("vae", CORPUS, epochs=250),
+    "24 actors, shorter, β 4": VaePlan("vae", CORPUS, beta=4.0, epochs=250),
+    "24 actors, shorter, any length": VaePlan("vae", CORPUS, any_length=True, epochs=250),
 }
 PLAYER = ".st-key-generated audio"
 LOADED = """([player, before]) => {

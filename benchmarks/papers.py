@@ -61,6 +61,7 @@ ROWS = (
     Row("svm, ComParE", "linear, C = 0.001", None, (("encoder", "compare_2016"), ("kernel", "linear"), ("c", 1e-3))),
     Row("ridge", "ours, on ComParE in parts", None, together=True),
     Row("forest", "P1's", 62.0),
+    Row("forest, other features", "ours: on eGeMAPS", None, (("encoder", "egemaps"),), unseen=False),
     Row("mlp", "P1's", 69.91),
     Row("mlp, other features", "ours: ComParE in parts, smoothed labels", None, PARTS + SMOOTHED, together=True),
     Row("cnn3", "P1's", 75.12, unseen=False),

@@ -91,6 +91,8 @@ def test_it_is_computed_once_and_kept(cache, run, clips, found, monkeypatch):
 def test_what_has_one_value_or_is_not_known_is_left_out(cache, run, clips):
     alone = latents.carried(run, clips.assign(statement="abc", gender=None), cache=cache, seed=0)
     assert alone.factors == ("emotion", "speaker")
+    rare = clips.assign(statement=["once", *clips["statement"][1:]])
+    assert latents.carried(run, rare, cache=cache, seed=0).factors == ("emotion", "speaker", "gender")
     with pytest.raises(LatentsError, match="no emotion, intensity, statement, speaker or gender is known"):
         latents.carried(run, clips[["file"]], cache=cache, seed=0)
 
