@@ -20,7 +20,7 @@ from ser_core.runs import Run
 CONFIG: Final = {"displayModeBar": False}
 ALL: Final = "all"
 BETAS: Final = (0.1, 0.3, 1.0, 2.0, 4.0, 10.0)
-STEP: Final = 0.02
+STEP: Final = 0.03
 """About how many seconds a step of 64 clips takes on a processor core."""
 STEPS: Final = 25_000
 
@@ -72,7 +72,7 @@ def _more() -> dict[str, Any]:
     left, right = st.columns(2)
     with left:
         out["told_speaker"] = st.toggle(
-            "Tell the decoder who speaks", key="_told_speaker", persist_state="session",
+            "Decoder told who speaks", key="_told_speaker", persist_state="session",
             help="The latents then need not say whose voice it is; it can draw the voices that it was taught by only.",
         )  # fmt: skip
         beta = widgets.select(
@@ -80,8 +80,8 @@ def _more() -> dict[str, Any]:
             help="Higher: fewer latents are used, each for itself, and the pictures are blurred.",
         )  # fmt: skip
         epochs = st.number_input(
-            "Epochs (0: as many as 25,000 steps take)", min_value=0, max_value=100_000, value=0, key="_vae_epochs",
-            persist_state="session",
+            "Epochs", min_value=0, max_value=100_000, value=0, key="_vae_epochs",
+            persist_state="session", help="0: as many as 25,000 steps take, which is P3's 25,000 epochs of 30 clips.",
         )  # fmt: skip
     with right:
         out["any_length"] = st.toggle(
@@ -112,7 +112,7 @@ def _start(plan: VaePlan, clips: pd.DataFrame, runs: list[Run]) -> None:
     arguments = plans.arguments(plan)
     batches = -(-n_clips // 64)
     steps = batches * plan.epochs if plan.epochs else STEPS
-    about = duration(steps * STEP * min(1.0, max(0.5, n_clips / 64)) * (2 if plan.any_length else 1))
+    about = duration(steps * STEP * min(1.0, max(0.65, n_clips / 64)) * (2 if plan.any_length else 1))
     st.markdown(
         f"Trained on {n_clips:,} of {len(clips):,} clips; about {about} on a processor core, less on a graphics card. "
         "Emotions are not told to it."
