@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from ser_core import audio, catalogue, embeddings, maps, trained
+from ser_core import audio, catalogue, embeddings, maps, runs, trained
 from ser_core import jobs as running
 from ser_core.cache import Cache, Entry
 from ser_core.catalogue import Located
@@ -22,6 +22,7 @@ from ser_core.embeddings import Coverage, Embeddings
 from ser_core.encoders import ENCODERS, EncoderError
 from ser_core.jobs import Status
 from ser_core.maps import Map, View
+from ser_core.runs import PREFIX
 from ser_core.store import VectorStore, key
 
 REFRESH_SECONDS = 60
@@ -151,6 +152,12 @@ def encoders() -> list[EncoderCard]:
 def n_taught(source: Source) -> int | None:
     """Return how many of these clips the network behind the embeddings has learnt from (`trained.n_taught`)."""
     return _n_taught(source, runs_stamp())
+
+
+def taught_emotions(store: VectorStore) -> bool:
+    """Say whether the network behind embeddings was told emotions in training, as autoencoders are not."""
+    name = str(store.recipe.get("name"))
+    return not name.startswith(PREFIX) or runs.get(cache(), name.removeprefix(PREFIX).partition(".")[0]).recognises
 
 
 def add_corpus(kind: str, root: Path, name: str | None) -> tuple[Located, Scan]:

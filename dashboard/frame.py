@@ -82,6 +82,12 @@ def cautions(names: tuple[str, ...], store: VectorStore) -> None:
         )
     elif n:
         clips = f"{n:,} of these {of:,} clips" if n < of else f"these {of:,} clips"
+        if not data.taught_emotions(store):
+            st.markdown(
+                f"The autoencoder that made these embeddings was trained on {clips}, without being told an emotion: it "
+                "knows these voices better than it would new ones."
+            )
+            return
         st.markdown(
             f"**The network that made these embeddings was trained on {clips}**: they look better separated than new "
             "clips would."

@@ -61,13 +61,12 @@ def choose(table: pd.DataFrame, name: str, label: str, *, first: int | None = No
 def title(clip: dict) -> str:
     """Return emotion, speaker and file of a clip in one line, and whether the network was trained on it."""
     part = "trained on" if clip["part"] == "train" else "not trained on"
-    file = str(clip["file"]).rpartition("/")[2]
-    return f"{clip['emotion']} · speaker {clip['speaker']} · {file} · {part}"
+    return f"{clip['emotion']} · speaker {clip['speaker']} · {clip['file']} · {part}"
 
 
 def _measured(table: pd.DataFrame, row: int) -> None:
     part = table["part"].iloc[row]
-    like = table.loc[table["part"] == part, "reconstruction"]
+    like = table.loc[table["part"] == part, "reconstruction"].dropna()
     which = "clips that it was trained on" if part == "train" else "clips that it was not trained on"
     st.caption(
         f"Distance of the two pictures: {number(table['reconstruction'].iloc[row], digits=0)} nats (half the sum of "

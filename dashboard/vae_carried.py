@@ -46,7 +46,7 @@ def _matrix(run: Run, found: Carried) -> None:
     luck = ", ".join(f"{name} {value:.0f}" for name, value in zip(found.factors, highest, strict=True))
     st.caption(
         f"Per cent of what there is to know of each that the mean of a latent tells (mutual information, "
-        f"{found.n_clips:,}  clips). With labels shuffled, counting so many clips gives up to: {luck}."
+        f"{found.n_clips:,}  clips). With labels shuffled, counting so many clips gives on average up to: {luck}."
     )
     export.picture(CHART, name=f"carried-{run.id}")
 

@@ -1,5 +1,6 @@
 """Cached reads of autoencoders, of what they make of clips and of what they draw; no widget."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,8 @@ from dashboard import data, runs_data
 from dashboard.runs_data import Kept
 from ser_core import catalogue, jobs, latents, trained
 from ser_core.corpora import CorpusError
+from ser_core.corpora.folder import UNKNOWN
+from ser_core.geometry import disentanglement
 from ser_core.latents import Carried
 from ser_core.runs import Run
 from ser_core.spectrogram import Spectrogram
@@ -49,6 +52,24 @@ def clips(run: Run) -> pd.DataFrame:
     return _clips(runs_data.kept(run), data.stamp(), run)
 
 
+def titled(runs: list[Run]) -> dict[str, str]:
+    """Return the titles of runs by their ids; the beginning of the id tells those of one title apart."""
+    n = Counter(run.title for run in runs)
+    return {run.id: run.title if n[run.title] == 1 else f"{run.title} ({run.id[:4]})" for run in runs}
+
+
+def separation(run: Run) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return how well each latent tells the known emotions apart (η², 0-1), (d,), and the order from the best.
+
+    Latents that are not active come last: what they tell is noise.
+    """
+    table = clips(run)
+    means, _ = latents.parameters(table)
+    known = (table["emotion"] != UNKNOWN).to_numpy(bool)
+    apart = disentanglement.explained(means[known], table["emotion"][known].tolist())
+    return apart, np.lexsort((-apart, ~disentanglement.active(means)))
+
+
 def speakers(run: Run) -> tuple[str, ...]:
     """Return the speakers that the decoder knows, if it is told who speaks."""
     return trained.autoencoder(run).speakers
@@ -67,7 +88,7 @@ def again(run: Run, row: int) -> Again:
     SerError
         If its recording is not here.
     """
-    return _again(runs_data.kept(run), row, run)
+    return _again(runs_data.kept(run), data.stamp(), row, run)
 
 
 def pictured(levels: Floats) -> Spectrogram:
@@ -112,7 +133,7 @@ def _drawn(kept: Kept, values: tuple[float, ...], speaker: str | None, _run: Run
 
 
 @st.cache_data(max_entries=64, show_spinner="Drawing the clip again …")
-def _again(kept: Kept, row: int, _run: Run) -> Again:
+def _again(kept: Kept, stamp: float, row: int, _run: Run) -> Again:
     from ser_core.encoders import voiced
 
     clip = _run.latents.iloc[row]

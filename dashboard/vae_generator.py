@@ -4,15 +4,14 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import export, vae_again, vae_data, widgets
+from dashboard import export, links, vae_again, vae_data, widgets
 from dashboard.vae_data import Drawn
 from dashboard.words import number
 from ser_core import audio, latents
-from ser_core.geometry import disentanglement
+from ser_core.errors import SerError
 from ser_core.plots import spectra
 from ser_core.plots import vae as plot
 from ser_core.runs import Run
@@ -36,13 +35,21 @@ PLAYER: Final = "generated"
 @st.fragment
 def show(run: Run) -> None:
     """Choose a way, and hear what comes; a change runs only this again."""
+    try:
+        _show(run)
+    except SerError as error:  # the run may have been removed meanwhile
+        st.error(widgets.plain(str(error)))
+    links.publish()
+
+
+def _show(run: Run) -> None:
     ways: dict[str, Callable[[Run, str | None], None]] = {
         "sliders": _sliders, "between": _between, "emotion": _emotion, "strip": _strip,
     }  # fmt: skip
     way = widgets.segments("making", "Make a sound", list(WAYS), default="sliders", show=WAYS.__getitem__)
     known = vae_data.speakers(run)
     speaker = None
-    if known:
+    if known and way != "emotion":  # there it is the clip's own
         speaker = widgets.select(
             "spoken_by", "Spoken by", list(known), default=known[0], show=lambda one: f"speaker {one}"
         )
@@ -51,7 +58,7 @@ def show(run: Run) -> None:
 
 def _sliders(run: Run, speaker: str | None) -> None:
     """Set each latent."""
-    order = _order(run)
+    _, order = vae_data.separation(run)
     means, _ = latents.parameters(vae_data.clips(run))
     for latent in order.tolist():
         st.session_state.setdefault(LATENT.format(latent), 0.0)
@@ -104,7 +111,7 @@ def _between(run: Run, speaker: str | None) -> None:
     )
 
 
-def _emotion(run: Run, speaker: str | None) -> None:
+def _emotion(run: Run, _speaker: str | None) -> None:
     """Move a clip from its emotion to another."""
     table = vae_data.clips(run)
     left, right = st.columns(2, gap="medium")
@@ -116,9 +123,13 @@ def _emotion(run: Run, speaker: str | None) -> None:
         first = next((word for word in classes if word != own), own)
         word = widgets.select("that_emotion", "That emotion", classes, default=first)
     values, whose = latents.moved(table, row, run.classes.index(word))
-    clip = table.iloc[row]
-    if vae_data.speakers(run) and clip["speaker"] in vae_data.speakers(run):
-        speaker = str(clip["speaker"])
+    clip, known = table.iloc[row], vae_data.speakers(run)
+    if known and clip["speaker"] not in known:
+        st.info(
+            f"The decoder was not taught by speaker {widgets.plain(clip['speaker'])}: choose a clip of another one."
+        )
+        return
+    speaker = str(clip["speaker"]) if known else None
     among = f"speaker {whose}" if whose else "all speakers"
     st.caption(
         f"Its eight numbers, less the mean of the clips that are {widgets.plain(clip['emotion'])}, plus the mean of "
@@ -130,7 +141,7 @@ def _emotion(run: Run, speaker: str | None) -> None:
 
 def _strip(run: Run, speaker: str | None) -> None:
     """Go along one latent while the rest are 0."""
-    order = _order(run).tolist()
+    order = vae_data.separation(run)[1].tolist()
     latent = widgets.select("along", "Latent", order, default=order[0], show=lambda one: f"latent {one}")
     values = np.zeros((len(STRIP), len(order)))
     values[:, latent] = STRIP
@@ -160,11 +171,3 @@ def _play(run: Run, made: Drawn, title: str) -> None:
         f"{seconds:.1f} s, level {number(level, digits=0)} dB of full scale. Made by a network: nobody said this."
     )
     export.picture("made", name=f"made-{run.id}")
-
-
-def _order(run: Run) -> NDArray[np.intp]:
-    """Return the latents, those first that tell emotions apart best."""
-    table: pd.DataFrame = vae_data.clips(run)
-    return np.argsort(
-        -disentanglement.explained(latents.parameters(table)[0], table["emotion"].tolist()), kind="stable"
-    )

@@ -2,12 +2,10 @@
 
 from typing import Final
 
-import numpy as np
 import streamlit as st
 
 from dashboard import data, export, frame, progress, vae_data, widgets
 from ser_core import latents
-from ser_core.geometry import disentanglement
 from ser_core.plots import vae as plot
 from ser_core.runs import PREFIX, Run
 
@@ -18,7 +16,9 @@ NONE: Final = "none"
 
 def show(run: Run, runs: list[Run]) -> None:
     """Show the latents of a run, and of another one beside it."""
-    others = {NONE: "no other", **{one.id: one.title for one in runs if one.corpus == run.corpus and one.id != run.id}}
+    titles = vae_data.titled(runs)
+    others = {NONE: "no other"}
+    others |= {one.id: titles[one.id] for one in runs if one.corpus == run.corpus and one.id != run.id}
     left, right = st.columns([2, 1], gap="medium", vertical_alignment="bottom")
     with left:
         other = widgets.select(
@@ -28,10 +28,10 @@ def show(run: Run, runs: list[Run]) -> None:
         "All latents", key="_all_latents", persist_state="session", help="Else the three best separated"
     )
     st.markdown(
-        "Each point is a clip of the corpus, whether the network was trained on it or not. Across: the mean μ that the "
-        "encoder gives a latent; up: how unsure it is (σ; at 1 it says nothing). Latents come in the order in which "
-        "they tell emotions apart: **η²** is the share of the variance of μ that lies between emotions (0 % none, 100 "
-        "% all)."
+        "Each point is a clip of the corpus, whether the network was trained on it or not. Across: the mean μ that "
+        "the encoder gives a latent; up: how unsure it is (σ; a latent at μ 0 and σ 1 says nothing). Latents come in "
+        "the order in which they tell emotions apart: **η²** is the share of the variance of μ that lies between "
+        "emotions (0 % none, 100 % all)."
     )
     shown = [run, *(one for one in runs if one.id == other)]
     for column, one in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
@@ -43,8 +43,8 @@ def show(run: Run, runs: list[Run]) -> None:
 def _clouds(run: Run, *, whole: bool, across: int) -> None:
     table = vae_data.clips(run)
     means, deviations = latents.parameters(table)
-    apart = disentanglement.explained(means, table["emotion"].tolist())
-    order = np.argsort(-apart, kind="stable")[: None if whole else FEW].tolist()
+    apart, ranks = vae_data.separation(run)
+    order = ranks[: None if whole else FEW].tolist()
     n_taught = int((table["part"] == "train").sum())
     st.markdown(f"**{widgets.plain(run.title)}**")
     st.caption(f"{len(table):,} clips, {n_taught:,} of them trained on")

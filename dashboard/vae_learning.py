@@ -21,8 +21,9 @@ def show(run: Run) -> None:
         st.plotly_chart(figure, key=f"{CHART}_figure", config=CONFIG, alt="Reconstruction and divergence of each epoch")
     st.caption(
         "Reconstruction: how far clips are from themselves drawn again (half the sum of squared differences, in "
-        "standard deviations of level). Divergence: how much the 8 numbers say of a clip. Their sum is what is made "
-        "small. The other clips have no say in it: where their reconstruction rises, it learns its clips by heart."
+        "standard deviations of level). Divergence: how much the 8 numbers say of a clip. What is made small is the "
+        f"reconstruction plus {run.recipe['training']['beta']:g} times the divergence (less in a warm-up). The other "
+        "clips have no say in it: where their reconstruction rises, it learns its clips by heart."
     )
     export.picture(CHART, name=f"losses-{run.id}")
     _level(run.history)

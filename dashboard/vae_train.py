@@ -28,8 +28,11 @@ STEPS: Final = 25_000
 def show(runs: list[Run]) -> None:
     """Show the form, what is being trained, and what was left half done."""
     names = [one.name for one in data.corpora()]
-    if names:
-        corpus = widgets.select("learnt_on", "Corpus", names, default=next((run.corpus for run in runs), names[0]))
+    if not names:
+        st.markdown("A training needs a corpus: add recordings on the Data page.")
+    else:
+        first = next((run.corpus for run in runs if run.corpus in names), names[0])
+        corpus = widgets.select("learnt_on", "Corpus", names, default=first)
         try:
             clips = data.clips_of(str(data.cache().root), corpus, data.stamp())
         except SerError as error:

@@ -165,7 +165,9 @@ def _training(plan: VaePlan) -> "VaeTraining":
 
 
 def _settled(plan: VaePlan) -> VaePlan:
-    """Return the one form of all plans that come to the same numbers."""
+    """Return the plan with usual choices left out, and speakers in the order of their names."""
+    if plan.speakers is not None:
+        plan = replace(plan, speakers=",".join(sorted({name.strip() for name in plan.speakers.split(",")})))
     for name in (name for name in CHOICES if name != "any_length"):
         usual = replace(plan, **{name: None})
         if _training(plan) == _training(usual):

@@ -1,5 +1,7 @@
 """Which latent of an autoencoder carries what: emotion, intensity, sentence, speaker, gender (the table P3 lacks)."""
 
+import re
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -68,7 +70,7 @@ def divergence(table: pd.DataFrame) -> Floats:
 
 def parameters(table: pd.DataFrame) -> tuple[Floats, Floats]:
     """Return means and standard deviations of `Run.latents`, (n, d) each."""
-    both = [[name for name in table if str(name).startswith(start)] for start in ("mean_", "sd_")]
+    both = [[name for name in table if re.fullmatch(rf"{start}_\d+", str(name))] for start in ("mean", "sd")]
     first, second = (table[names].to_numpy(np.float64) for names in both)
     return first, second
 
@@ -163,7 +165,7 @@ def moved(table: pd.DataFrame, row: int, emotion: int) -> tuple[Floats, str | No
     """
     means, _ = parameters(table)
     truth, speakers = table["truth"].to_numpy(), table["speaker"].to_numpy(str)
-    own = speakers == speakers[row]
+    own = (speakers == speakers[row]) & (speakers != UNKNOWN)
     alone = bool((own & (truth == emotion)).any())
     among = own if alone else np.ones(len(table), bool)
     away, there = (among & (truth == one) for one in (truth[row], emotion))
@@ -200,7 +202,8 @@ def _factors(table: pd.DataFrame) -> tuple[str, ...]:
 
 def _recipe(run: Run, table: pd.DataFrame, factors: tuple[str, ...], seed: int) -> dict[str, Any]:
     labels = key({"labels": table[["file", *factors]].astype(str).to_numpy().tolist()})
-    return {"name": "latents", "version": VERSION, "run": run.id, "labels": labels, "seed": seed}
+    means = zlib.crc32(parameters(table)[0].tobytes())  # trained again elsewhere, the same recipe may give others
+    return {"name": "latents", "version": VERSION, "run": run.id, "means": means, "labels": labels, "seed": seed}
 
 
 def _folds(table: pd.DataFrame) -> list[splits.Fold]:
@@ -230,7 +233,7 @@ def _classified(means: Floats, table: pd.DataFrame, run: Run, folds: list[splits
 
 def _evaluation(table: pd.DataFrame, run: Run, folds: list[splits.Fold], predicted: NDArray[np.intp]) -> Evaluation:
     present = set(table["emotion"])
-    classes = tuple(word for word in run.classes if word in present)
+    classes = (*(word for word in run.classes if word in present), *sorted(present - set(run.classes)))
     truth = np.array([classes.index(word) for word in table["emotion"]], np.intp)
     people = splits.table(table, folds, table["sha"].tolist())
     return Evaluation(classes, truth, predicted, table["speaker"].to_numpy().astype(np.str_), people)

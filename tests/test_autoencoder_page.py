@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,29 @@ def test_a_training_is_started_from_the_page(cache, monkeypatch):
     ]
     assert begun[0][0] == arguments
     assert "β 4" in begun[0][1]
+
+
+def test_a_run_of_a_corpus_that_is_not_here_leaves_the_others_to_train_on(cache, monkeypatch, tmp_path):
+    other = voices.make(tmp_path, name="here")
+    shutil.copytree(cache.root / "runs", other.root / "runs")
+    app = opened(other, monkeypatch, vae="train")
+    assert app.selectbox(key="_learnt_on").value == "here"
+    assert "Trained on 49 of 49 clips" in texts(app)
+    app = opened(other, monkeypatch, vae="latents")
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_autoencoders_of_one_title_are_told_apart(cache, monkeypatch, tmp_path):
+    both = voices.make(tmp_path)
+    voices.trained(both, voices.ONE)
+    folder = catalogue.get(both, "voices").root
+    (folder / "metadata.csv").write_text(
+        (folder / "metadata.csv").read_text().replace("dan_anger_3.wav,anger", "dan_anger_3.wav,joy")
+    )
+    voices.trained(both, voices.ONE)
+    app = opened(both, monkeypatch)
+    titles = app.selectbox(key="_autoencoder").options
+    assert len(set(titles)) == 2
 
 
 def test_a_link_to_a_run_that_is_gone_is_said(cache, monkeypatch):

@@ -173,6 +173,9 @@ def test_a_column_that_the_corpus_lacks_is_named(cache):
 def test_usual_choices_said_or_not_are_one_run(cache, made):
     run = autoencoders.train(replace(voices.ONE, beta=1.0, warmup=0, batch_size=64), cache=cache, device="cpu")
     assert run.id == made[0].id
+    two = voices.trained(cache, *(replace(voices.ONE, epochs=1, speakers=names) for names in ("dan, ben", "ben,dan")))
+    assert two[0].id == two[1].id
+    assert two[0].title == "vae (1 epochs) · voices · speakers ben,dan"
 
 
 def test_plans_are_made_of_the_choices_of_their_kind():

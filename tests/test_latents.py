@@ -97,6 +97,30 @@ def test_what_has_one_value_or_is_not_known_is_left_out(cache, run, clips):
         latents.carried(run, clips[["file"]], cache=cache, seed=0)
 
 
+def test_emotions_may_be_named_anew_after_the_training(cache, run, clips):
+    other = clips.assign(emotion=clips["emotion"].replace("anger", "rage"))
+    found = latents.carried(run, other, cache=cache, seed=0)
+    assert found.emotions.classes == ("happiness", "sadness", "rage")
+    assert set(found.emotions.truth) == {0, 1, 2}
+
+
+def test_columns_of_the_corpus_are_no_latents(run):
+    table = run.latents.assign(mean_f0="high", sd_f0=1.0)
+    means, deviations = latents.parameters(table)
+    assert means.shape == deviations.shape == (48, 8)
+
+
+def test_other_latents_of_the_same_recipe_are_not_taken_for_those_kept(cache, run, clips, found, monkeypatch):
+    moved = run.latents.assign(mean_0=run.latents["mean_0"] + 1)
+    monkeypatch.setitem(run.__dict__, "latents", moved)
+    assert latents.kept(run, clips, cache=cache, seed=0) is None
+
+
+def test_unknown_speakers_are_not_one_voice(run):
+    table = run.latents.assign(speaker="unknown")
+    assert latents.moved(table, 0, 2)[1] is None
+
+
 def test_a_recogniser_has_no_latents(cache, clips):
     svm = experiments.train(Plan("svm", "voices", encoder="logmel", split="random"), cache=cache)
     with pytest.raises(LatentsError, match="no autoencoder"):

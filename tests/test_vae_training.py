@@ -209,6 +209,12 @@ def test_the_length_of_a_clip_is_learnt(pictures: np.ndarray) -> None:
     assert np.abs(lengths(drawn) - ends).max() <= 3
 
 
+def test_nothing_is_drawn_below_the_floor(pictures: np.ndarray) -> None:
+    found, _ = fit(pictures, TAUGHT, training=FAST, seed=1)
+    drawn = replace(found, centre=FLOOR - 5).pictures(found.latents(pictures)[0])
+    assert drawn.min() == FLOOR
+
+
 def test_how_far_a_clip_is_from_itself_drawn_again(pictures: np.ndarray) -> None:
     found, history = fit(pictures, TAUGHT, training=FAST, seed=1)
     others = found.missed(pictures[6:])

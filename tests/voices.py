@@ -32,9 +32,9 @@ def vowel(seconds: float, *, pitch: float = 120.0, level: float = 0.1) -> NDArra
     return (level * found / np.abs(found).max()).astype(np.float32)
 
 
-def make(folder: Path) -> Cache:
+def make(folder: Path, *, name: str = "voices") -> Cache:
     """Add a corpus of 48 voices, two women and two men, three emotions, two sentences; one clip more is silent."""
-    sounds, cache, rows = folder / "voices", Cache(folder / "cache"), []
+    sounds, cache, rows = folder / name, Cache(folder / "cache"), []
     sounds.mkdir(parents=True)
     for speaker, pitch in SPEAKERS.items():
         for emotion, level in LOUD.items():
@@ -47,7 +47,7 @@ def make(folder: Path) -> Cache:
     rows.append(("silent.wav", "anger", "ada", "female", "abc"))
     table = pd.DataFrame(rows, columns=["file_name", "emotion", "speaker", "gender", "statement"])
     table.to_csv(sounds / "metadata.csv", index=False)
-    catalogue.add(cache, "folder", sounds, name="voices")
+    catalogue.add(cache, "folder", sounds, name=name)
     return cache
 
 

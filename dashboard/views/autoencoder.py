@@ -107,7 +107,7 @@ def _run(runs: list[Run]) -> Run | None:
     """Choose an autoencoder, at first the newest."""
     if not runs:
         return None
-    titles = {run.id: run.title for run in runs}
+    titles = vae_data.titled(runs)
     chosen = widgets.select("autoencoder", "Autoencoder", list(titles), default=runs[0].id, show=titles.__getitem__)
     run = next(run for run in runs if run.id == chosen)
     st.caption(widgets.plain(run.title))

@@ -230,6 +230,7 @@ def _show_autoencoder(run: "Run", *, as_json: bool) -> None:
     told = {
         name: {
             "n_clips": len(part),
+            "n_measured": int(part["reconstruction"].notna().sum()),
             "reconstruction": float(part["reconstruction"].mean()),
             "divergence": latents.divergence(part).mean(axis=0),
         }
@@ -242,10 +243,16 @@ def _show_autoencoder(run: "Run", *, as_json: bool) -> None:
     typer.echo(f"run {run.id}: {run.title}")
     words = {"train": "trained on", "test": "other clips"}
     rows = [
-        (words[name], one["n_clips"], f"{one['reconstruction']:,.1f}", f"{one['divergence'].sum():.2f}")
+        (
+            words[name],
+            one["n_clips"],
+            f"{one['reconstruction']:,.1f}" if one["n_measured"] else "-",
+            one["n_measured"],
+            f"{one['divergence'].sum():.2f}",
+        )
         for name, one in told.items()
     ]
-    print_table("", "clips", "reconstruction, nats", "divergence, nats", rows=rows)
+    print_table("", "clips", "reconstruction, nats", "of clips", "divergence, nats", rows=rows)
     typer.echo(f"{int(last['epoch']):,} epochs; {run.n_parameters:,} parameters, trained for {run.seconds:.0f} s")
     typer.echo(f"`ser embed {run.corpus} run:{run.id}` puts its latents on the maps; `ser runs latents {run.id}`")
 

@@ -181,7 +181,8 @@ class FittedVae:
     def pictures(self, latents: Floats, *, speakers: Sequence[str] | None = None) -> Floats:
         """Return pictures (n, bands, columns) in dB of latents (n, 8), the same for the same latents.
 
-        What comes after the end, where clips have lengths, is at the floor of `ser_core.encoders.voiced`.
+        Nothing lies below the floor of `ser_core.encoders.voiced`, and what comes after the end, where clips have
+        lengths, lies on it.
 
         Parameters
         ----------
@@ -244,7 +245,7 @@ class FittedVae:
     def _picture(self, latents: Tensor, speaker: Tensor | None) -> Tensor:
         """Return the picture of one clip, (1, bands, columns)."""
         with torch.inference_mode():
-            found = self.module.decode(latents, speaker) * self.spread + self.centre
+            found = (self.module.decode(latents, speaker) * self.spread + self.centre).clamp(min=FLOOR)
             if self.any_length:
                 end = max(1, round(self.module.lengths(latents, speaker).item()))
                 found[:, :, end:] = FLOOR

@@ -65,7 +65,7 @@ def stacked(titles: Sequence[str], spectrograms: Sequence[Spectrogram]) -> go.Fi
 def _heat(spectrogram: Spectrogram) -> go.Heatmap:
     return go.Heatmap(
         x=spectrogram.seconds,
-        z=np.round(spectrogram.decibels).astype(np.int8),
+        z=np.clip(np.round(spectrogram.decibels), -128, 127).astype(np.int8),
         coloraxis="coloraxis",
         hovertemplate="%{x:.2f} s, %{z} dB<extra></extra>",
     )

@@ -105,7 +105,9 @@ def strip(pictures: NDArray[np.floating], titles: Sequence[str]) -> go.Figure:
     """Draw pictures (n, bands, columns) in dB side by side on one scale; row 0, the lowest band, is below."""
     out = make_subplots(rows=1, cols=len(pictures), subplot_titles=[shown(one) for one in titles])
     for column, picture in enumerate(pictures, start=1):
-        heat = go.Heatmap(z=np.round(picture).astype(np.int8), coloraxis="coloraxis", hoverinfo="skip")
+        heat = go.Heatmap(
+            z=np.clip(np.round(picture), -128, 127).astype(np.int8), coloraxis="coloraxis", hoverinfo="skip"
+        )
         out.add_trace(heat, 1, column)
     loudest, steps = float(pictures.max()), len(HEAT) - 1
     scale = [[number / steps, colour] for number, colour in enumerate(HEAT)]
