@@ -10,7 +10,7 @@ import pytest
 import voices
 from streamlit.testing.v1 import AppTest
 
-from dashboard import vae_data
+from dashboard import runs_data, vae_data
 from ser_core import catalogue, jobs, latents, plans, runs
 from ser_core.cache import Cache
 
@@ -148,6 +148,7 @@ def test_between_two_clips_and_along_a_latent(cache, monkeypatch):
     assert len(players(app)) == 7
     (figure,) = pictures(app).values()
     assert len(figure["data"]) == 7
+    assert len(set(players(app))) > 1
     app.selectbox(key="_spoken_by").set_value("cleo").run()
     assert not app.exception
 
@@ -205,6 +206,17 @@ def test_a_training_is_started_from_the_page(cache, monkeypatch):
     ]
     assert begun[0][0] == arguments
     assert "β 4" in begun[0][1]
+
+
+def test_trainings_are_told_apart(monkeypatch):
+    class Job:
+        def __init__(self, *arguments: str) -> None:
+            self.arguments = list(arguments)
+
+    every = [Job("train", "vae", "voices"), Job("train", "svm", "voices"), Job("embed", "voices", "egemaps")]
+    monkeypatch.setattr(runs_data.data, "jobs", lambda: every)
+    assert runs_data.trainings(recognise=True) == [every[1]]
+    assert runs_data.trainings(recognise=False) == [every[0]]
 
 
 def test_a_run_of_a_corpus_that_is_not_here_leaves_the_others_to_train_on(cache, monkeypatch, tmp_path):
