@@ -236,10 +236,10 @@ def test_a_stop_keeps_the_folds_that_are_done(cache: Cache, monkeypatch: pytest.
 
 
 def test_runs_that_cannot_be_asked(cache: Cache) -> None:
-    picture = replace(keep(cache), recipe={"inputs": {"pictures": {"name": "mel-picture"}}})
+    picture = replace(keep(cache), recipe={"model": "cnn3", "inputs": {"pictures": {"name": "mel-picture"}}})
     with pytest.raises(ImportanceError, match="looks at pictures of the clips"):
         importance.of_run(picture, cache=cache, seed=0)
-    nameless = replace(picture, recipe={"inputs": {"vectors": {"name": "hf:some/model"}}})
+    nameless = replace(picture, recipe={"model": "mlp", "inputs": {"vectors": {"name": "hf:some/model"}}})
     assert importance.refusal(nameless) == (
         "the values of hf:some/model have no names: no groups of them can be told apart"
     )

@@ -74,6 +74,7 @@ def test_shapes_are_those_of_the_papers() -> None:
         "mfcc-picture": ([40, 282], ["clean", "noisy 1", "noisy 2"]),
         "mfcc-small": ([40, 64], ["picture"]),
         "voiced-mel": ([80, 128], ["picture"]),
+        "voiced-mel-256": ([80, 256], ["picture"]),
     }
 
 
@@ -191,5 +192,5 @@ def test_resizing_keeps_what_fits_and_what_is_even() -> None:
 
 
 def test_an_unknown_encoder_is_told_the_pictures_too() -> None:
-    with pytest.raises(EncoderError, match=r"'mel'.* egemaps, .*mel-picture, .*, voiced-mel, or hf:"):
+    with pytest.raises(EncoderError, match=r"'mel'.* egemaps, .*mel-picture, .*, voiced-mel-256, or hf:"):
         encoder("mel")
