@@ -62,7 +62,12 @@ def _sliders(run: Run, speaker: str | None) -> None:
     means, _ = latents.parameters(vae_data.clips(run))
     for latent in order.tolist():
         st.session_state.setdefault(LATENT.format(latent), 0.0)
-    line = st.container(horizontal=True, vertical_alignment="center")
+    values = np.array([st.session_state[LATENT.format(latent)] for latent in range(len(order))])
+    above, below = st.container(), st.container()
+    made = vae_data.drawn(run, values, speaker)
+    with below:  # first, so that it is heard sooner
+        _play(made)
+    line = above.container(horizontal=True, vertical_alignment="center")
     line.button("All at 0", on_click=_set, args=({},), key="at_zero")
     middle = np.clip(0.05 * np.round(means.mean(axis=0) / 0.05), -FAR, FAR)
     line.button("Mean of the clips", on_click=_set, args=(dict(enumerate(middle.tolist())),), key="at_mean")
@@ -71,14 +76,14 @@ def _sliders(run: Run, speaker: str | None) -> None:
     )  # fmt: skip
     line.caption("The latent that tells emotions apart best comes first.")
     for some in np.split(order, 2):
-        for column, latent in zip(st.columns(len(some), gap="medium"), some.tolist(), strict=True):
+        for column, latent in zip(above.columns(len(some), gap="medium"), some.tolist(), strict=True):
             column.slider(f"Latent {latent}", -FAR, FAR, step=0.05, key=LATENT.format(latent), persist_state="session")
             column.button(
                 "Draw it, rest 0", key=f"draw_{latent}", on_click=_draw, args=([latent],), type="tertiary",
                 help="This one from the normal distribution N(0, 1), the others at 0, as in the paper",
             )  # fmt: skip
-    values = np.array([st.session_state[LATENT.format(latent)] for latent in range(len(order))])
-    _play(run, vae_data.drawn(run, values, speaker), "what these eight numbers are decoded to")
+    with below:
+        _show_made(run, made, "what these eight numbers are decoded to")
 
 
 def _set(values: dict[int, float]) -> None:
@@ -104,11 +109,9 @@ def _between(run: Run, speaker: str | None) -> None:
     share = st.slider("How far", 0, 100, 50, step=5, format="%d %%", key="_how_far", persist_state="session") / 100
     means, _ = latents.parameters(table)
     values = (1 - share) * means[one] + share * means[other]
-    _play(
-        run,
-        vae_data.drawn(run, values, speaker),
-        f"{round(100 * share)} % of the way from the first clip to the second",
-    )
+    made = vae_data.drawn(run, values, speaker)
+    _play(made)
+    _show_made(run, made, f"{round(100 * share)} % of the way from the first clip to the second")
 
 
 def _emotion(run: Run, _speaker: str | None) -> None:
@@ -136,7 +139,9 @@ def _emotion(run: Run, _speaker: str | None) -> None:
         f"those that are {widgets.plain(word)} ({widgets.plain(among)}). What moves is what differs between these "
         "means: of an actor's loudness or pace more than of a feeling."
     )
-    _play(run, vae_data.drawn(run, values, speaker), f"the clip as {word}")
+    made = vae_data.drawn(run, values, speaker)
+    _play(made)
+    _show_made(run, made, f"the clip as {word}")
 
 
 def _strip(run: Run, speaker: str | None) -> None:
@@ -156,10 +161,14 @@ def _strip(run: Run, speaker: str | None) -> None:
     export.picture("strip", name=f"latent-{latent}-{run.id}")
 
 
-def _play(run: Run, made: Drawn, title: str) -> None:
-    seconds = len(made.signal) / audio.SAMPLING_RATE
+def _play(made: Drawn) -> None:
     with st.container(key=PLAYER):
         st.audio(audio.wav_bytes(made.signal), autoplay=bool(st.session_state.get("autoplay", True)))
+
+
+def _show_made(run: Run, made: Drawn, title: str) -> None:
+    """Show the spectrogram of what is heard, its length and level."""
+    seconds = len(made.signal) / audio.SAMPLING_RATE
     if not seconds:
         st.info("These numbers are decoded to silence: move them towards 0.")
         return
