@@ -22,10 +22,15 @@ def settled(page: Page) -> None:
 
 
 def heard(page: Page) -> tuple[str, np.ndarray]:
-    """Return where the sound comes from, and its samples, fetched as the player does."""
-    settled(page)
-    source = page.locator(PLAYER).get_attribute("src")
-    signal, rate = soundfile.read(io.BytesIO(page.request.get(source).body()))
+    """Return where the sound comes from, and its samples, fetched as the player does, when it changes no more."""
+    found = None
+    for _ in range(20):  # the last of several moves may still be on its way, and a sound that was replaced is gone
+        settled(page)
+        source = page.locator(PLAYER).get_attribute("src")
+        found = page.request.get(source)
+        if found.ok and page.locator(PLAYER).get_attribute("src") == source:
+            break
+    signal, rate = soundfile.read(io.BytesIO(found.body()))
     assert rate == voices.RATE
     return source, signal
 
