@@ -24,5 +24,6 @@ class Dropout(nn.Dropout):
         if not self.training:
             return input
         words = torch.empty(-(-input.numel() // 8), dtype=torch.int64, device=input.device).random_(-(2**63), None)
-        kept = words.view(torch.uint8).as_strided(input.shape, input.stride()) >= self.steps
+        values = words.view(torch.uint8).as_strided(input.shape, input.stride())
+        kept = torch.ge(values, self.steps, out=values)  # in place: as bytes it is ten times as fast as to bool
         return input * (kept * (STEPS / (STEPS - self.steps))).to(input.dtype)

@@ -15,6 +15,7 @@ from ser_core.splits import Fold, inner
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
+    from sklearn.tree import DecisionTreeClassifier
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -182,8 +183,8 @@ def _scores(
 ) -> Floats:
     """Return the accuracy of all `points` on a part of the clips, learnt from the others.
 
-    Most forests need not be grown: a smaller one is the beginning of a larger one of the same seed, and a limit of
-    depth that no tree reaches changes nothing. ``told`` is called with points done.
+    Most trees need not be grown: a smaller forest is the beginning of a larger one of the same seed, and a limit of
+    depth changes only the trees that are deeper. ``told`` is called with points done.
     """
     tried, sizes = points(), GRID["n_estimators"]
     others = {name: values for name, values in GRID.items() if name not in ("max_depth", "n_estimators")}
@@ -192,11 +193,12 @@ def _scores(
     for values in product(*others.values()):
         point = dict(zip(others, values, strict=True)) | {"n_estimators": max(sizes)}
         whole = grow(point | {"max_depth": None})
-        deepest = max(tree.get_depth() for tree in whole.estimators_)
+        shallowest = min(tree.get_depth() for tree in whole.estimators_)
         for depth in GRID["max_depth"]:
             limited = point | {"max_depth": depth}
-            grown = whole if depth is None or depth > deepest else grow(limited)
-            right = _accuracies(grown, x[part.test], y[part.test], sizes)
+            grown = grow(limited) if depth is not None and depth < shallowest else whole
+            trees = grown.estimators_ if grown is not whole else _limited(whole, x[part.train], y[part.train], depth)
+            right = _accuracies(trees, np.unique(y[part.train]), x[part.test], y[part.test], sizes=sizes)
             for size in sizes:
                 found[tried.index(limited | {"n_estimators": size})] = right[size]
             done += len(sizes)
@@ -210,15 +212,35 @@ def _grown(point: Point, x: NDArray[np.float32], y: Rows, *, seed: int, workers:
     return RandomForestClassifier(**point, random_state=seed, n_jobs=workers).fit(x, y)
 
 
+def _limited(
+    grown: "RandomForestClassifier", x: NDArray[np.float32], y: Rows, depth: int | None
+) -> "list[DecisionTreeClassifier]":
+    """Return the trees of a forest, those anew that are deeper than ``depth``: as in a forest with that limit."""
+    from sklearn.base import clone
+
+    trees, codes = [], np.searchsorted(grown.classes_, y)
+    for tree, drawn in zip(grown.estimators_, grown.estimators_samples_, strict=True):
+        if depth is not None and tree.get_depth() > depth:
+            times = np.bincount(drawn, minlength=len(x))
+            tree = clone(tree).set_params(max_depth=depth).fit(x, codes, sample_weight=times)
+        trees.append(tree)
+    return trees
+
+
 def _accuracies(
-    grown: "RandomForestClassifier", x: NDArray[np.float32], truth: Rows, sizes: Sequence[int]
+    trees: "Sequence[DecisionTreeClassifier]",
+    classes: Rows,
+    x: NDArray[np.float32],
+    truth: Rows,
+    *,
+    sizes: Sequence[int],
 ) -> dict[int, float]:
     """Return the accuracy of the first trees of a forest: those of a smaller forest of the same seed."""
-    total, found = np.zeros((len(x), len(grown.classes_))), {}
-    for number, tree in enumerate(grown.estimators_, start=1):
+    total, found = np.zeros((len(x), len(classes))), {}
+    for number, tree in enumerate(trees, start=1):
         total += tree.predict_proba(x, check_input=False)
         if number in sizes:
-            found[number] = float((grown.classes_[(total / number).argmax(axis=1)] == truth).mean())
+            found[number] = float((classes[(total / number).argmax(axis=1)] == truth).mean())
     return found
 
 
