@@ -15,6 +15,8 @@ Rows = NDArray[np.intp]
 Split = Literal["random", "speaker", "loso"]
 GROUPS: Final = 6
 """Groups of speakers that are tested in turn: six of four actors for RAVDESS, the folds of EmoBox."""
+TENTHS: Final = 10
+"""Parts of P4's cross-validation."""
 PARTS: Final = 5
 """Parts of the training clips that take turns where something is chosen, or calibrated, inside them."""
 
@@ -84,9 +86,8 @@ def folds(clips: pd.DataFrame, split: Split, *, seed: int, shares: tuple[float, 
         raise SplitError(f"unseen speakers need {needed} speakers or more, for {parts}; found {few}: split at random")
     if split == "loso":
         return [_loso(speakers, found, number, shares[0]) for number in range(len(found))]
-    groups = np.array_split(found, min(GROUPS, len(found)))
-    group = np.searchsorted([members[0] for members in groups], speakers, side="right") - 1
-    return [_fold(group == test, (group == (test + 1) % len(groups)) & (shares[0] > 0)) for test in range(len(groups))]
+    group, n = _grouped(speakers, GROUPS)
+    return [_fold(group == test, (group == (test + 1) % n) & (shares[0] > 0)) for test in range(n)]
 
 
 def by_speaker(clips: pd.DataFrame) -> list[Fold]:
@@ -102,6 +103,43 @@ def by_speaker(clips: pd.DataFrame) -> list[Fold]:
     if len(found) < 2:
         raise SplitError(f"leaving one speaker out needs two speakers or more, found {', '.join(found) or 'none'}")
     return [Fold(np.flatnonzero(speakers != name), np.flatnonzero(speakers == name)) for name in found]
+
+
+def tenths(clips: pd.DataFrame, *, shared: bool, seed: int) -> list[Fold]:
+    """Divide clips of known emotions and speakers into ten parts that are tested in turn; the rest is for training.
+
+    Parameters
+    ----------
+    clips
+        Columns ``speaker`` and ``emotion``.
+    shared
+        Each emotion is divided at random, and speakers are on both sides: fewer parts than ten where an emotion has
+        fewer clips. Else neighbours in the sorted names of the speakers are tested together, in as many parts as there
+        are speakers if those are fewer; nothing is drawn.
+    seed
+        Of the division at random.
+
+    Raises
+    ------
+    SplitError
+        If there is one speaker only, or, at random, an emotion has one clip only.
+    """
+    if shared:
+        from sklearn.model_selection import StratifiedKFold
+
+        words = clips["emotion"].to_numpy(str)
+        found, sizes = np.unique(words, return_counts=True)
+        few = ", ".join(found[sizes < 2]) or ("no clips" if not len(found) else "")
+        if few:
+            raise SplitError(f"parts at random need two clips or more of each emotion; found one of {few}")
+        parts = StratifiedKFold(min(TENTHS, int(sizes.min())), shuffle=True, random_state=seed)
+        return [Fold(train, test) for train, test in parts.split(words, words)]
+    speakers = clips["speaker"].to_numpy(str)
+    group, n = _grouped(speakers, TENTHS)
+    if n < 2:
+        few = ", ".join(sorted(set(speakers))) or "none"
+        raise SplitError(f"unseen speakers need two speakers or more; found {few}: divide the clips at random")
+    return [_fold(group == test, np.zeros(len(group), bool)) for test in range(n)]
 
 
 def inner(y: Rows, groups: NDArray[Any] | None) -> list[Fold]:
@@ -158,6 +196,13 @@ def table(clips: pd.DataFrame, folds: Sequence[Fold], digests: Sequence[str]) ->
             }
         )
     return pd.DataFrame(rows)
+
+
+def _grouped(speakers: NDArray[np.str_], n: int) -> tuple[Rows, int]:
+    """Return the group of each clip, neighbours in the sorted names together, and how many groups there are."""
+    found = np.unique(speakers)
+    groups = np.array_split(found, max(1, min(n, len(found))))
+    return np.searchsorted([members[0] for members in groups if len(members)], speakers, side="right") - 1, len(groups)
 
 
 def _fold(test: NDArray[np.bool_], validation: NDArray[np.bool_]) -> Fold:

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from ser_core import catalogue
-from ser_core.cli import affect, choices, circumplex, corpora, place, runs, timeline, train, work
+from ser_core.cli import affect, choices, circumplex, corpora, place, runs, timeline, train, transfer, work
 from ser_core.cli import cache as cache_commands
 from ser_core.cli.terminal import CacheOption, JsonOption, bar, command, print_json, where
 
@@ -26,6 +26,7 @@ app.add_typer(circumplex.app)
 app.add_typer(timeline.app)
 app.add_typer(place.app)
 app.add_typer(train.app)
+app.add_typer(transfer.app)
 app.add_typer(runs.app, name="runs")
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(cache_commands.app, name="cache")
@@ -33,7 +34,7 @@ app.add_typer(cache_commands.app, name="cache")
 
 @command(app, "demo")
 def demo(cache: CacheOption = None, as_json: JsonOption = False) -> None:
-    """Make the synthetic demo corpora, three and a diary, and embed the English one and the diary."""
+    """Make the synthetic demo corpora, three and a diary, and embed them."""
     from ser_core.corpora import demo as speech
     from ser_core.corpora import diary
     from ser_core.corpora.demo_cards import SEED
@@ -48,7 +49,8 @@ def demo(cache: CacheOption = None, as_json: JsonOption = False) -> None:
         catalogue.add(kept, f"demo-{name}", root)
     if not as_json:
         typer.echo(", ".join(f"{name}: {n_clips} clips" for name, n_clips in made.items()))
-    work.compute(kept, "demo-diary", "egemaps")
+    for name in ("demo-diary", "demo-german", "demo-french"):
+        work.compute(kept, name, "egemaps")
     english = work.compute(kept, "demo-english", "egemaps")
     # what the Circle, Timeline and Place pages open with
     choices.learnt(kept, "demo-english", english, layer=-1, scaling=None, method="regression")
