@@ -31,6 +31,8 @@ def main() -> None:
         st.Page(HERE / "views" / "timeline.py", title="Timeline"),
         st.Page(HERE / "views" / "models.py", title="Models"),
         st.Page(HERE / "views" / "autoencoder.py", title="Autoencoder"),
+        st.Page(HERE / "views" / "transfer.py", title="Transfer"),
+        st.Page(HERE / "views" / "attribution.py", title="Attribution"),
         st.Page(HERE / "views" / "data.py", title="Data"),
     ]
     st.navigation(pages, position="top").run()

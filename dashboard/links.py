@@ -54,10 +54,22 @@ NAMES: Final = {
     "beside": "beside",
     "drawn_clip": "drawn",
     "making": "making",
+    "transfer": "transfer",
+    "learnt_on": "learnt_on",
+    "tried_on": "tried_on",
+    "four": "of",
+    "folds": "folds",
+    "adapted": "adapted",
+    "numbers": "numbers",
+    "fold": "fold",
+    "triad": "triad",
+    "place": "where",
+    "attribution": "attribution",
+    "number": "number",
 }
 """Name in the session -> name in the link."""
-NUMBERS: Final = ("layer", "dims", "turn")
-LISTS: Final = ("corpora", "emotions", "pair")
+NUMBERS: Final = ("layer", "dims", "turn", "fold", "number")
+LISTS: Final = ("corpora", "emotions", "pair", "tried_on", "four")
 CLIP_DIGITS: Final = 12
 """Hex digits of a clip's SHA-256 in a link."""
 LONGEST: Final = 60

@@ -138,8 +138,15 @@ def select(
     return value
 
 
-def several(name: str, label: str, options: Sequence[str], *, help: str | None = None) -> tuple[str, ...]:  # noqa: A002
-    """Show a choice of several as a multi-select; at first, and when all are taken away, all of them."""
+def several(
+    name: str,
+    label: str,
+    options: Sequence[str],
+    *,
+    usual: Sequence[str] | None = None,
+    help: str | None = None,  # noqa: A002
+) -> tuple[str, ...]:
+    """Show a choice of several as a multi-select; at first, and when all are taken away, the usual ones, or all."""
     asked = st.session_state.get(name) or ()
     wanted = [option for option in options if option in asked]
     unknown = ", ".join(word for word in asked if word not in options)
@@ -147,9 +154,10 @@ def several(name: str, label: str, options: Sequence[str], *, help: str | None =
         links.note(f"The link asks for {links.NAMES[name]} that are not here: {unknown[: links.LONGEST]}.")
     st.session_state[f"_{name}"] = st.session_state[name] = wanted
     links.from_link(name)
-    arguments: dict[str, Any] = {"placeholder": "all", "on_change": _keep, "args": (name,), "help": help}
+    said = "all" if usual is None else ", ".join(usual)
+    arguments: dict[str, Any] = {"placeholder": said, "on_change": _keep, "args": (name,), "help": help}
     st.multiselect(label, options, key=f"_{name}", **arguments)
-    return tuple(wanted or options)
+    return tuple(wanted or usual or options)
 
 
 def segments(name: str, label: str, options: Sequence[Any], *, default: object, show: Callable[[Any], str]) -> Any:

@@ -7,6 +7,7 @@ outlier, the scaling, the networks, which way the latents point, and the machine
 P4 is Das et al. (2022); see `ser_core.models.autoencoder`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -260,6 +261,30 @@ def once(planes: Floats) -> Floats:
     [[1.0, 2.0], [nan, nan]]
     """
     return np.where(np.isnan(planes).all(axis=0), np.nan, np.nansum(planes, axis=0))
+
+
+def margins(points: Floats, words: Sequence[str], at: Floats) -> dict[str, Floats]:
+    """Return how densely the clips of each emotion lie along one axis: a Gaussian kernel, Scott's width (Scott 1992).
+
+    Parameters
+    ----------
+    points
+        Shape (n,), NaN for those that do not count.
+    at
+        Where the density is wanted.
+
+    Returns
+    -------
+    The densities at these values by emotion; none of an emotion with fewer than two different points.
+    """
+    from scipy.stats import gaussian_kde
+
+    labels, out = np.array(words, object), {}
+    for word in dict.fromkeys(words):
+        own = points[(labels == word) & ~np.isnan(points)]
+        if len(np.unique(own)) > 1:
+            out[word] = gaussian_kde(own)(at)
+    return out
 
 
 def affect(clips: pd.DataFrame) -> Floats:

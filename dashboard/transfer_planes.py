@@ -1,0 +1,165 @@
+"""Where clips of each corpus lie by two numbers, which of them follows arousal, and how the plane turns."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import export, transfer_choice, transfer_data, widgets
+from dashboard.words import interval, number
+from ser_core.geometry import clustered, rotation, russell
+from ser_core.geometry.targets import AXES
+from ser_core.models.plane import Method
+from ser_core.plots import transfer as plot
+from ser_core.transfer import TAUGHT, UNSEEN, Adaptation, Transfer, affect, margins
+
+CONFIG: Final = {"displayModeBar": False}
+GRID: Final = 120
+NUMBERS: Final = ("number 1", "number 2")
+
+
+def show(found: Transfer) -> None:
+    """Show the clips of all places on common axes, beside valence and arousal where they are rated."""
+    method, adaptation, fold = _choose(found)
+    places = found.places
+    span = transfer_data.span(found, places, method, adaptation, fold)
+    pictures = [*places]
+    rated = _rated(found)
+    for start in range(0, len(pictures) + rated, 2):
+        for column, number_ in zip(st.columns(2, gap="medium"), range(start, start + 2), strict=True):
+            with column:
+                if number_ < len(pictures):
+                    _plane(found, pictures[number_], method, adaptation, fold, span)
+                elif rated and number_ == len(pictures):
+                    _affect(found)
+    if not rated:
+        st.caption(
+            f"{widgets.plain(found.own.name)} has no ratings of valence and arousal; where a corpus has them, they are "
+            "drawn here beside the numbers (P4, Figure 4 a)."
+        )
+    st.caption(
+        f"Fold {fold + 1} alone; outliers are left out. Numbers are in standard deviations of the training part; the "
+        "first is that which goes more with arousal there, and both are turned so that they rise with arousal and with "
+        "valence. Curves: how the clips of each emotion are spread along either."
+    )
+
+
+def follows(found: Transfer) -> None:
+    """Show what the numbers follow, and how the plane is turned in other corpora."""
+    method = transfer_choice.method(planes=True)
+    adaptation = transfer_choice.adaptation() if found.others else "none"
+    st.markdown("##### What the two numbers follow")
+    goes = {where: found.follows(where, method, adaptation) for where in found.places[1:]}
+    for column, name in zip(st.columns(2, gap="large"), reversed(AXES), strict=True):
+        with column:
+            entries = [
+                (f"{_place(found, where)}: {NUMBERS[k]}", one[name][k]) for where, one in goes.items() for k in range(2)
+            ]
+            with st.container(key=f"follows_{name}"):
+                figure = plot.follows(entries, title=f"correlation with {name} (Pearson)")
+                st.plotly_chart(figure, key=f"follows_{name}_figure", config=CONFIG, alt=f"Correlations with {name}")
+    first = goes[UNSEEN]["arousal"][0]
+    st.markdown(_claim(found, first))
+    st.caption(
+        "Lines: 95 % intervals, whole speakers drawn again. Validation part: each clip once, by the fold that has not "
+        f"learnt from it; other corpora: mean over folds. Arousal and valence: {_scale(found)}."
+    )
+    if found.others:
+        _turning(found, method, adaptation)
+
+
+def _choose(found: Transfer) -> tuple[Method, Adaptation, int]:
+    columns = st.columns([1.6, 1, 0.6], gap="medium")
+    with columns[0]:
+        method = transfer_choice.method(planes=True)
+    with columns[1]:
+        adaptation = transfer_choice.adaptation() if found.others else "none"
+    with columns[2]:
+        numbers = list(range(1, found.n_folds + 1))
+        fold = widgets.select("fold", "Fold", numbers, default=1, show=lambda k: f"fold {k}")
+    return method, adaptation, fold - 1
+
+
+def _plane(found: Transfer, where: str, method: Method, adaptation: Adaptation, fold: int, span: np.ndarray) -> None:
+    points = found.planes(where, method, adaptation)[fold]
+    n, name = int((~np.isnan(points[:, 0])).sum()), _place(found, where)
+    st.markdown(f"**{widgets.plain(name)}** ({n:,} clips)")
+    _scatter(f"plane_{where.replace(' ', '_')}", points, found.landed(where).clips, span, NUMBERS)
+
+
+def _affect(found: Transfer) -> None:
+    goal = affect(found.own.clips)
+    st.markdown(f"**{widgets.plain(found.own.name)}, rated** ({int((~np.isnan(goal[:, 0])).sum()):,} clips)")
+    _scatter(
+        "plane_rated", goal[:, ::-1], found.own.clips, np.array([[-1.1, 1.1], [-1.1, 1.1]]), ("arousal", "valence")
+    )
+
+
+def _scatter(key: str, points: np.ndarray, clips: pd.DataFrame, span: np.ndarray, axes: tuple[str, str]) -> None:
+    words = clips["emotion"].tolist()
+    at = tuple(np.linspace(low, high, GRID) for low, high in span)
+    along = [margins(points[:, k], words, at[k]) for k in range(2)]
+    both = {word: (along[0][word], along[1][word]) for word in along[0] if word in along[1]}
+    ends = tuple((float(low), float(high)) for low, high in span)
+    with st.container(key=key):
+        figure = plot.plane(points, words, axes=axes, span=(ends[0], ends[1]), margins=both, at=(at[0], at[1]))
+        st.plotly_chart(figure, key=f"{key}_figure", config=CONFIG, alt="Clips by two numbers, coloured by emotion")
+    export.picture(key, name=key)
+
+
+def _turning(found: Transfer, method: Method, adaptation: Adaptation) -> None:
+    st.markdown("##### How the plane is turned in another corpus")
+    names = [one.name for one in found.others]
+    default = names[0]
+    where = widgets.select("place", "Corpus", names, default=default) if len(names) > 1 else default
+    fold = widgets.select("fold", "Fold", list(range(1, found.n_folds + 1)), default=1, show=lambda k: f"fold {k}") - 1
+    learnt, there = found.centres(TAUGHT, method)[fold], found.centres(where, method, adaptation)[fold]
+    turn = rotation.turn(there, learnt)
+    if turn is None:
+        st.info("Too few emotions are in both corpora to tell how one is turned against the other.")
+        return
+    titles = (f"{where} as it is", f"{where} shifted, and turned by {turn.degrees:.0f}°")
+    with st.container(key="turned"):
+        figure = plot.turned(found.question.emotions, learnt, there, turn.apply(there, turned=True), titles=titles)
+        st.plotly_chart(figure, key="turned_figure", config=CONFIG, alt="Centres of emotions before and after the turn")
+    degrees = np.array([one.degrees for one in found.turns(where, method, adaptation)])
+    mean, together = russell.circular_mean(degrees.tolist(), [1.0] * len(degrees))
+    score = transfer_data.score(found, where, method, adaptation).folds
+    shifted, turned = (found.undone(where, method, adaptation, turned=both) for both in (False, True))
+    st.markdown(
+        f"Open: the centres in the training part of {widgets.plain(found.own.name)}; filled: in "
+        f"{widgets.plain(where)}. Over the folds the turn goes from {number(degrees.min(), digits=0)}° to "
+        f"{number(degrees.max(), digits=0)}°, in the mean {number((mean + 180) % 360 - 180, digits=0)}° (folds agree "
+        f"to {number(together)}, 1 is fully): the numbers of an autoencoder have no direction of their own, and each "
+        f"fold finds its own. Mean recall as it is {number(100 * score.value, digits=1)} %, shifted "
+        f"{number(100 * shifted.value, digits=1)} %, shifted and turned {number(100 * turned.value, digits=1)} %"
+        f"{interval((100 * turned.low, 100 * turned.high), digits=1, say='95 % over folds: ')}."
+    )
+    st.caption(
+        "Shift and turn (orthogonal Procrustes) are fitted to the labelled clips of the corpus's other speakers for "
+        "each speaker: it shows what stands between the corpora, and needs labels of the new one."
+    )
+    export.picture("turned", name=f"turned-{where}")
+
+
+def _claim(found: Transfer, first: clustered.Estimate) -> str:
+    said = f"{number(first.value)}{interval((first.low, first.high), say='95 %: ')}"
+    if np.isnan(first.low):
+        return f"P4: “dimension 1 follows activation”. Here, on unseen clips: {said}; one speaker gives no interval."
+    held = "It does here" if first.low > 0 else "That cannot be told here"
+    return f"P4: “dimension 1 follows activation”. {held}: on clips that were not learnt from, r = {said}."
+
+
+def _scale(found: Transfer) -> str:
+    return "as rated" if _rated(found) else "where the label lies on Russell's circle (no ratings here)"
+
+
+def _rated(found: Transfer) -> bool:
+    from ser_core.geometry.targets import targets
+
+    return targets(found.own.clips).source == "rated"
+
+
+def _place(found: Transfer, where: str) -> str:
+    return f"{found.own.name}, {where}" if where in (TAUGHT, UNSEEN) else where
