@@ -28,7 +28,7 @@ def show(found: Transfer, part: str) -> None:
     names = attribution.names(found)
     columns = st.columns([1.3, 1.2, 1, 0.8], gap="medium")
     with columns[0]:
-        method = widgets.segments("numbers", "By", list(NETWORKS), default="dae", show=lambda one: METHODS[one][0])
+        method = widgets.select("numbers", "By", list(NETWORKS), default="dae", show=lambda one: METHODS[one][0])
     with columns[1]:
         where = transfer_choice.place(found)
     with columns[2]:

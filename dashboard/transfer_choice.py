@@ -12,7 +12,7 @@ from ser_core.plots.transfer import METHODS
 from ser_core.store import VectorStore
 from ser_core.transfer import FOUR, UNSEEN, Adaptation, Question, Transfer
 
-FOLDS: Final = {"unseen": "unseen speakers", "shared": "as P4 (shared)"}
+FOLDS: Final = {"unseen": "unseen speakers", "shared": "the same speakers, as P4"}
 ADAPTED: Final[dict[Adaptation, str]] = {
     "none": "as it is",
     "standardise": "by its own mean and spread",
@@ -59,16 +59,17 @@ def choose() -> Choice | None:
         titles = {one.name: one.name + (" (synthetic)" if one.corpus.synthetic else "") for one in located}
         most = max(names, key=lambda name: max(one.n_embedded for one in data.coverage(name)))
         corpus = widgets.select("learnt_on", "Learn from", names, default=most, show=titles.__getitem__)
-        chosen = widgets.encoder((corpus,))
+        chosen = widgets.encoder((corpus,), usual="egemaps")
         if chosen is None:
             return None
         rest = transfer_data.others(corpus, chosen.store)
         onto = widgets.several("tried_on", "Try it on", rest) if rest else ()
         known = transfer_data.emotions(corpus, chosen.store)
         usual = [name for name in FOUR if name in known]
-        picked = widgets.several("four", "Emotions", known, usual=usual if len(usual) > 1 else known)
+        four = {"usual": usual, "said": f"P4's {len(usual)}"} if len(usual) > 1 else {}
+        picked = widgets.several("four", "Emotions", known, **four)
         layer = widgets.layer(data.embedded((corpus,), chosen.store))
-        folds = widgets.segments("folds", "Folds", list(FOLDS), default="unseen", show=FOLDS.__getitem__)
+        folds = widgets.select("folds", "Validation on", list(FOLDS), default="unseen", show=FOLDS.__getitem__)
     order = [name for name in FOUR if name in picked] + [name for name in picked if name not in FOUR]
     return Choice(corpus, onto, chosen.store, Question(tuple(order), layer, folds == "shared"))
 
@@ -102,7 +103,7 @@ def method(*, planes: bool) -> Method:
     """Choose by what method; ``planes``: of those with two numbers."""
     names = list(METHODS)[: 3 if planes else 4]
     words = {name: METHODS[name][0] for name in names}
-    return widgets.segments("numbers", "By", names, default="dae", show=words.__getitem__)
+    return widgets.select("numbers", "By", names, default="dae", show=words.__getitem__)
 
 
 def adaptation() -> Adaptation:

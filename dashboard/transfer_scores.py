@@ -93,15 +93,17 @@ def everywhere(choice: Choice) -> None:
             one = transfer_data.score(found, UNSEEN if not onto else other, method, adaptation if onto else "none")
             values[row, column] = one.folds.value
             says[row][column] = f"learnt from {corpus}, tried on {other}: {_percent(one)}<br>{_note(one)}"
-    with st.container(key="transfer_matrix"):
-        figure = plot.matrix(names, names, values, says)
-        st.plotly_chart(figure, key="transfer_matrix_figure", config=CONFIG, alt="Recall of each corpus on each")
-    st.caption(
-        f"Mean recall (UAR) in %, by {plot.METHODS[method][0]}; guessing: {100 / len(choice.question.emotions):.0f} %. "
-        "On the diagonal: the validation parts of the corpus itself. "
-        f"Elsewhere values are standardised: {ADAPTED[adaptation]}."
-    )
-    export.picture("transfer_matrix", name="transfer-matrix")
+    if not np.isnan(values).all():
+        with st.container(key="transfer_matrix"):
+            figure = plot.matrix(names, names, values, says)
+            st.plotly_chart(figure, key="transfer_matrix_figure", config=CONFIG, alt="Recall of each corpus on each")
+        chance = 100 / len(choice.question.emotions)
+        st.caption(
+            f"Mean recall (UAR) in %, by {plot.METHODS[method][0]}; guessing: {chance:.0f} %. "
+            "On the diagonal: the validation parts of the corpus itself. "
+            f"Elsewhere values are standardised: {ADAPTED[adaptation]}."
+        )
+        export.picture("transfer_matrix", name="transfer-matrix")
     able = [name for name in names if transfer_data.refusal(name, (), choice.store, choice.question) is None]
     for name in names:
         if name not in able:

@@ -40,13 +40,16 @@ def corpora(located: Sequence[Located]) -> tuple[str, ...]:
     return tuple(name for name in names if name in wanted)
 
 
-def encoder(names: Sequence[str]) -> Coverage | None:
-    """Choose an encoder that has embeddings of all the corpora; None if there is none. Counts are over all corpora."""
+def encoder(names: Sequence[str], *, usual: str = "") -> Coverage | None:
+    """Choose an encoder that has embeddings of all the corpora; None if there is none. Counts are over all corpora.
+
+    At first it is the one with most embeddings, or the ``usual`` one where it is there.
+    """
     known = common_coverage([data.coverage(name) for name in names])
     if not known:
         return None
     keys = list(known)
-    best = max(keys, key=lambda key: known[key].n_embedded)
+    best = max(keys, key=lambda key: (known[key].encoder == usual, known[key].n_embedded))
     titles = {one.name: one.title for one in data.encoders()}
     named_by = {key: one.encoder for key, one in known.items()}
     words = {key: titles.get(name, name) if name.startswith(PREFIX) else name for key, name in named_by.items()}
@@ -143,10 +146,14 @@ def several(
     label: str,
     options: Sequence[str],
     *,
-    usual: Sequence[str] | None = None,
+    usual: Sequence[str] = (),
+    said: str = "all",
     help: str | None = None,  # noqa: A002
 ) -> tuple[str, ...]:
-    """Show a choice of several as a multi-select; at first, and when all are taken away, the usual ones, or all."""
+    """Show a choice of several as a multi-select; at first, and when all are taken away, the usual ones, or all.
+
+    ``said`` is what the empty field says.
+    """
     asked = st.session_state.get(name) or ()
     wanted = [option for option in options if option in asked]
     unknown = ", ".join(word for word in asked if word not in options)
@@ -154,7 +161,6 @@ def several(
         links.note(f"The link asks for {links.NAMES[name]} that are not here: {unknown[: links.LONGEST]}.")
     st.session_state[f"_{name}"] = st.session_state[name] = wanted
     links.from_link(name)
-    said = "all" if usual is None else ", ".join(usual)
     arguments: dict[str, Any] = {"placeholder": said, "on_change": _keep, "args": (name,), "help": help}
     st.multiselect(label, options, key=f"_{name}", **arguments)
     return tuple(wanted or usual or options)
