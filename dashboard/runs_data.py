@@ -20,7 +20,7 @@ from ser_core.corpora import CorpusError
 from ser_core.embeddings import Embeddings
 from ser_core.jobs import Status
 from ser_core.models import calibration
-from ser_core.models.cards import VAE
+from ser_core.models.cards import AUTOENCODERS, VAE
 from ser_core.runs import Run
 from ser_core.saliency import Saliency
 from ser_core.scores import Curve
@@ -72,14 +72,14 @@ def recognisers() -> list[Run]:
 
 
 def autoencoders() -> list[Run]:
-    """Return those of `listed` that draw clips again."""
-    return [run for run in listed() if not run.recognises]
+    """Return those of `listed` that draw clips again, with sound."""
+    return [run for run in listed() if run.model == VAE]
 
 
 def trainings(*, recognise: bool) -> list[Status]:
     """Return the trainings that run or ran, the latest first: of recognisers, or of autoencoders."""
     every = [job for job in data.jobs() if job.arguments[:1] == ["train"]]
-    return [job for job in every if (job.arguments[1:2] != [VAE]) == recognise]
+    return [job for job in every if (job.arguments[1] not in AUTOENCODERS) == recognise]
 
 
 def of_job(job: Status) -> Run | None:

@@ -8,11 +8,11 @@ import streamlit as st
 
 from dashboard import export, transfer_choice, transfer_data, widgets
 from dashboard.words import interval, number
-from ser_core.geometry import clustered, rotation, russell
+from ser_core.geometry import clustered, rotation, russell, targets
 from ser_core.geometry.targets import AXES
 from ser_core.models.plane import Method
 from ser_core.plots import transfer as plot
-from ser_core.transfer import TAUGHT, UNSEEN, Adaptation, Transfer, affect, margins
+from ser_core.transfer import TAUGHT, UNSEEN, Adaptation, Transfer, margins
 
 CONFIG: Final = {"displayModeBar": False}
 GRID: Final = 120
@@ -89,7 +89,7 @@ def _plane(found: Transfer, where: str, method: Method, adaptation: Adaptation, 
 
 
 def _affect(found: Transfer) -> None:
-    goal = affect(found.own.clips)
+    goal = targets.known(found.own.clips)
     st.markdown(f"**{widgets.plain(found.own.name)}, rated** ({int((~np.isnan(goal[:, 0])).sum()):,} clips)")
     _scatter(
         "plane_rated", goal[:, ::-1], found.own.clips, np.array([[-1.1, 1.1], [-1.1, 1.1]]), ("arousal", "valence")
@@ -156,9 +156,7 @@ def _scale(found: Transfer) -> str:
 
 
 def _rated(found: Transfer) -> bool:
-    from ser_core.geometry.targets import targets
-
-    return targets(found.own.clips).source == "rated"
+    return targets.targets(found.own.clips).source == "rated"
 
 
 def _place(found: Transfer, where: str) -> str:

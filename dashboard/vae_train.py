@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import data, progress, runs_data, training_panel, widgets
 from dashboard.progress import duration
-from ser_core import autoencoders, plans
+from ser_core import plans
 from ser_core.errors import SerError
 from ser_core.jobs import Status
 from ser_core.models.cards import VAE
@@ -108,7 +108,7 @@ def _start(plan: VaePlan, clips: pd.DataFrame, runs: list[Run]) -> None:
     """Say what will be trained and how long it takes about, and start it."""
     st.markdown(f"**{widgets.plain(plans.title(plan))}**")
     try:
-        n_clips = len(autoencoders.chosen(clips, plan))
+        n_clips = len(plans.chosen(clips, plan))
     except SerError as error:
         st.info(widgets.plain(str(error)))
         return
@@ -124,7 +124,7 @@ def _start(plan: VaePlan, clips: pd.DataFrame, runs: list[Run]) -> None:
         arguments,
         title=plans.title(plan),
         done=next((run for run in runs if run.facts.get("arguments") == arguments), None),
-        check=partial(plans.check_vae, plan),
+        check=partial(plans.check_autoencoder, plan),
         open_run=_open,
         label="Open that autoencoder",
     )

@@ -113,9 +113,9 @@ def attribute(
         if not on.any():
             continue
         z = transferring.standardised(found, where, fold, adaptation=adaptation)[on]
-        learner = found.learners[method][fold]
-        shares = _shares(learner.autoencoder().encoder, z, reference, way) @ learner.turn
-        apart = learner.latents(z) - learner.latents(reference[None])
+        reducer = found.learners[method][fold].reducer
+        shares = _shares(reducer.autoencoder().encoder, z, reference, way) @ reducer.turn
+        apart = reducer.numbers(z) - reducer.numbers(reference[None])
         gap = np.abs(shares.sum(axis=1) - apart).max()
         if gap > GAP[way] * max(1.0, float(np.abs(apart).max())):
             raise AttributionError(

@@ -15,7 +15,7 @@ from ser_core import catalogue, embeddings, encoders, run_files, runs, splits
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.embeddings import Embeddings
-from ser_core.plans import ExperimentError, VaePlan, arguments, check_vae
+from ser_core.plans import ExperimentError, VaePlan, arguments, check_autoencoder, chosen
 from ser_core.runs import Run
 from ser_core.splits import Fold
 from ser_core.store import key
@@ -57,7 +57,7 @@ def train(
     SerError
         In a sentence: `ExperimentError` for what does not fit, `CorpusError`, `TrainingError`, `RunError` …
     """
-    check_vae(plan)
+    check_autoencoder(plan)
     located = catalogue.get(cache, plan.corpus)
     chosen(located.clips(), plan)  # before anything is computed
     found = _pictures(located, PICTURE[plan.any_length], cache=cache, device=device, workers=workers, progress=progress)
@@ -76,27 +76,6 @@ def train(
     return run
 
 
-def chosen(clips: pd.DataFrame, plan: VaePlan) -> Rows:
-    """Return the rows of the clips that a plan trains on.
-
-    Raises
-    ------
-    ExperimentError
-        If there are none, or the corpus does not know what was asked for.
-    """
-    keep = np.ones(len(clips), bool)
-    if plan.statement is not None:
-        keep &= _is(clips, "statement", [plan.statement], plan.corpus)
-    if plan.speakers in run_files.GENDERS:
-        keep &= _is(clips, "gender", [plan.speakers], plan.corpus)
-    elif plan.speakers is not None:
-        keep &= _is(clips, "speaker", [name.strip() for name in plan.speakers.split(",")], plan.corpus)
-    rows = np.flatnonzero(keep)
-    if not len(rows):
-        raise ExperimentError(f"no clip of {plan.corpus} is of these speakers and this statement: choose more")
-    return rows
-
-
 @dataclass(frozen=True)
 class _Work:
     """All that a training needs: pictures (n, bands, columns) in dB, who speaks them, and which are trained on."""
@@ -107,14 +86,6 @@ class _Work:
     clips: pd.DataFrame
     fold: Fold
     recipe: dict[str, Any]
-
-
-def _is(clips: pd.DataFrame, column: str, wanted: list[str], corpus: str) -> NDArray[np.bool_]:
-    known = sorted(clips[column].dropna().astype(str).unique()) if column in clips else []
-    if unknown := [one for one in wanted if one not in known]:
-        some = ", ".join(known[:30]) or f"no {column} at all"
-        raise ExperimentError(f"{corpus} has no {column} {', '.join(unknown)}; it has {some}")
-    return clips[column].astype(str).isin(wanted).to_numpy()
 
 
 def _pictures(located: Located, name: str, *, cache: Cache, progress: Callable[..., None], **how: Any) -> Embeddings:

@@ -18,6 +18,7 @@ from ser_core.errors import SerError
 from ser_core.evaluation import Evaluation
 from ser_core.geometry import disentanglement
 from ser_core.geometry.disentanglement import PARTS, Importance, Information, Separated
+from ser_core.models.cards import VAE
 from ser_core.runs import Run
 from ser_core.store import key
 
@@ -186,8 +187,8 @@ def title(run: Run) -> str:
 
 def _told(run: Run, clips: pd.DataFrame) -> pd.DataFrame:
     """Return `Run.latents` with what the corpus knows of the clips, those alone of which it knows all that it knows."""
-    if run.recognises:
-        raise LatentsError(f"run {run.id} ({run.title}) is no autoencoder, and has no latents")
+    if run.model != VAE:
+        raise LatentsError(f"run {run.id} ({run.title}) is no variational autoencoder, and has no such latents")
     known = [name for name in FACTORS if name in clips]
     table = run.latents.drop(columns=["speaker"]).merge(clips[["file", *known]], on="file")
     there = [name for name in known if table[name].notna().any() and (table[name] != UNKNOWN).any()]

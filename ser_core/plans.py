@@ -2,12 +2,19 @@
 
 import math
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from ser_core import run_files
+from ser_core.emotions import common_name
 from ser_core.errors import SerError
-from ser_core.models.cards import CARDS, VAE
+from ser_core.models.cards import AUTOENCODERS, CARDS, REDUCERS, VAE
 from ser_core.splits import Split
+
+Rows = NDArray[np.intp]
 
 
 class ExperimentError(SerError, ValueError):
@@ -85,25 +92,62 @@ class VaePlan:
     split: Literal["chosen"] = field(default="chosen", init=False)
 
 
-def plan(model: str, corpus: str, **choices: Any) -> Plan | VaePlan:
-    """Return the plan of a model with these choices, among them usual ones of models of the other kind.
+@dataclass(frozen=True)
+class ReducerPlan:
+    """What undercomplete or denoising autoencoder to train: all that changes the numbers, beside the clips.
+
+    Attributes
+    ----------
+    model
+        ``uae`` or ``dae``.
+    emotions
+        Clips of these alone: common names with commas between; None: all.
+    speakers, statement
+        As of `VaePlan`.
+    encoder, layer
+        Of the vectors; by default the card's encoder, and its last layer.
+    epochs, learning_rate, batch_size
+        See `ser_core.models.autoencoder.AutoencoderTraining`, where the usual ones are.
+    seed
+        Of everything drawn in training.
+    """
+
+    model: Literal["uae", "dae"]
+    corpus: str
+    emotions: str | None = None
+    speakers: str | None = None
+    statement: str | None = None
+    encoder: str | None = None
+    layer: int = -1
+    epochs: int | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    seed: int = 0
+    split: Literal["chosen"] = field(default="chosen", init=False)
+
+
+AnyPlan: TypeAlias = Plan | VaePlan | ReducerPlan
+
+
+def plan(model: str, corpus: str, **choices: Any) -> AnyPlan:
+    """Return the plan of a model with these choices, among them usual ones of models of other kinds.
 
     Raises
     ------
     ExperimentError
         If a choice is made that this kind of model does not have.
     """
-    kinds: tuple[type[Plan], type[VaePlan]] = (Plan, VaePlan)
+    kinds: tuple[type[AnyPlan], ...] = (Plan, VaePlan, ReducerPlan)
     of = {kind: {one.name: one.default for one in fields(kind)[2:] if one.init} for kind in kinds}
-    mine: Any = VaePlan if model == VAE else Plan
-    others = of[Plan] | of[VaePlan]
+    mine: Any = VaePlan if model == VAE else ReducerPlan if model in REDUCERS else Plan
+    others = of[Plan] | of[VaePlan] | of[ReducerPlan]
     for name, value in choices.items():
         if name not in of[mine] and value != others[name]:
             raise ExperimentError(f"{model} has no choice of {name.replace('_', ' ')}: leave it out")
     return mine(model, corpus, **{name: value for name, value in choices.items() if name in of[mine]})
 
 
-def check_vae(plan: VaePlan) -> None:
+def check_autoencoder(plan: VaePlan | ReducerPlan) -> None:
     """Say what does not fit before anything is computed.
 
     Raises
@@ -115,14 +159,43 @@ def check_vae(plan: VaePlan) -> None:
         f"needs one epoch or more, not {plan.epochs}": plan.epochs is not None and plan.epochs < 1,
         f"needs batches of one clip or more, not {plan.batch_size}": plan.batch_size is not None
         and plan.batch_size < 1,
-        f"needs a warm-up of 0 epochs or more, not {plan.warmup}": plan.warmup is not None and plan.warmup < 0,
-        f"needs a β of 0 or more, not {plan.beta}": plan.beta is not None and not 0 <= plan.beta < math.inf,
         f"needs a learning rate between 0 and 1, not {plan.learning_rate}": plan.learning_rate is not None
         and not 0 < plan.learning_rate < 1,
         f"needs a seed of 0 or more, below 2^32, not {plan.seed}": not 0 <= plan.seed < 2**32,
     }
+    if isinstance(plan, VaePlan):
+        wrong |= {
+            f"needs a warm-up of 0 epochs or more, not {plan.warmup}": plan.warmup is not None and plan.warmup < 0,
+            f"needs a β of 0 or more, not {plan.beta}": plan.beta is not None and not 0 <= plan.beta < math.inf,
+        }
     for why in (why for why, is_wrong in wrong.items() if is_wrong):
         raise ExperimentError(f"{plan.model} {why}")
+
+
+def chosen(clips: pd.DataFrame, plan: VaePlan | ReducerPlan) -> Rows:
+    """Return the rows of the clips that a plan trains on.
+
+    Raises
+    ------
+    ExperimentError
+        If there are none, or the corpus does not know what was asked for.
+    """
+    keep = np.ones(len(clips), bool)
+    if plan.statement is not None:
+        keep &= _is(clips, "statement", [plan.statement], plan.corpus)
+    if plan.speakers in run_files.GENDERS:
+        keep &= _is(clips, "gender", [plan.speakers], plan.corpus)
+    elif plan.speakers is not None:
+        keep &= _is(clips, "speaker", [name.strip() for name in plan.speakers.split(",")], plan.corpus)
+    if isinstance(plan, ReducerPlan) and plan.emotions is not None:
+        named = clips.assign(emotion=[common_name(str(word)) for word in clips["emotion"]])
+        keep &= _is(named, "emotion", [name.strip() for name in plan.emotions.split(",")], plan.corpus)
+    rows = np.flatnonzero(keep)
+    if not len(rows):
+        raise ExperimentError(
+            f"no clip of {plan.corpus} is of these speakers, this statement and these emotions: choose more"
+        )
+    return rows
 
 
 def check(plan: Plan) -> None:
@@ -135,7 +208,9 @@ def check(plan: Plan) -> None:
     """
     card = CARDS.get(plan.model)
     if card is None:
-        raise ExperimentError(f"no model is called {plan.model!r}, expected one of {', '.join((*CARDS, VAE))}")
+        raise ExperimentError(
+            f"no model is called {plan.model!r}, expected one of {', '.join((*CARDS, *AUTOENCODERS))}"
+        )
     wrong = {
         "takes pictures of the clips only: leave out the encoder and its layer": card.vectors is None
         and (plan.encoder is not None or plan.layer != -1),
@@ -157,7 +232,7 @@ def check(plan: Plan) -> None:
         raise ExperimentError(f"{plan.model} {why}")
 
 
-def arguments(plan: Plan | VaePlan) -> list[str]:
+def arguments(plan: AnyPlan) -> list[str]:
     """Return the `ser` command that trains it, which names its job: only what is not the usual choice is written.
 
     Examples
@@ -176,6 +251,14 @@ def arguments(plan: Plan | VaePlan) -> list[str]:
     return said
 
 
-def title(plan: Plan | VaePlan) -> str:
+def title(plan: AnyPlan) -> str:
     """Return what people call it (`run_files.title`)."""
     return run_files.title(asdict(plan))
+
+
+def _is(clips: pd.DataFrame, column: str, wanted: list[str], corpus: str) -> NDArray[np.bool_]:
+    known = sorted(clips[column].dropna().astype(str).unique()) if column in clips else []
+    if unknown := [one for one in wanted if one not in known]:
+        some = ", ".join(known[:30]) or f"no {column} at all"
+        raise ExperimentError(f"{corpus} has no {column} {', '.join(unknown)}; it has {some}")
+    return clips[column].astype(str).isin(wanted).to_numpy()

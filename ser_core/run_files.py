@@ -36,7 +36,7 @@ SPLITS: Final = {
 USUAL: Final = {
     **{"encoder": None, "layer": -1, "kernel": "rbf", "c": 1.0, "augment": False},
     **{"pretrain": "none", "epochs": None, "learning_rate": None, "label_smoothing": None},
-    **{"statement": None, "beta": None, "warmup": None, "batch_size": None},
+    **{"emotions": None, "statement": None, "beta": None, "warmup": None, "batch_size": None},
     **{"told_speaker": False, "any_length": False},
     **{"normalise": "global", "seed": 0},
     "n_members": None,
@@ -45,7 +45,13 @@ SAID: Final = {
     **{"encoder": "{}", "layer": "layer {}", "kernel": "{} kernel", "c": "C {:g}", "augment": "augmented"},
     **{"pretrain": "{} pretraining", "epochs": "{} epochs", "learning_rate": "learning rate {:g}"},
     "label_smoothing": "label smoothing {:g}",
-    **{"statement": "“{}”", "beta": "β {:g}", "warmup": "warm-up of {} epochs", "batch_size": "batches of {}"},
+    **{
+        "emotions": "{}",
+        "statement": "“{}”",
+        "beta": "β {:g}",
+        "warmup": "warm-up of {} epochs",
+        "batch_size": "batches of {}",
+    },
     **{"told_speaker": "decoder told the speaker", "any_length": "any length"},
     **{"normalise": "normalised by {}", "seed": "seed {}", "n_members": "of {} models"},
 }

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from ser_core import run_files, splits
 from ser_core.cache import Cache
 from ser_core.evaluation import Evaluation
-from ser_core.models.cards import ENSEMBLE, KNOWN, VAE
+from ser_core.models.cards import AUTOENCODERS, ENSEMBLE, KNOWN, VAE
 from ser_core.models.fitted import Fitted, rebuilt
 from ser_core.run_files import RunError
 from ser_core.store import read_json
 
 if TYPE_CHECKING:
+    from ser_core.models.plane import Reducer
     from ser_core.models.vae import FittedVae
 
 PREFIX: Final = "run:"
@@ -58,7 +59,7 @@ class Run:
     @property
     def recognises(self) -> bool:
         """Whether it names emotions, and has `evaluation`; else it is an autoencoder, and has `latents`."""
-        return self.model != VAE
+        return self.model not in AUTOENCODERS
 
     @property
     def corpus(self) -> str:
@@ -155,7 +156,8 @@ class Run:
 
         ``part`` is ``train`` for the clips that it was trained on, else ``test``. ``reconstruction`` is how far the
         clip is from itself drawn again at the means (`ser_core.models.vae.FittedVae.missed`, nats; NaN where the
-        decoder does not know the speaker), ``mean_<k>`` and ``sd_<k>`` are those of latent k.
+        decoder does not know the speaker), ``mean_<k>`` and ``sd_<k>`` are those of latent k. Of ``uae`` and ``dae``
+        it is the mean squared error of the standardised values, and the two numbers have no deviation.
         """
         return self._predictions.drop(columns="fold")
 
@@ -234,16 +236,36 @@ class Run:
         Raises
         ------
         RunError
-            If it is not done, the file is missing or damaged, or this is no autoencoder.
+            If it is not done, the file is missing or damaged, or this is no variational autoencoder.
         """
         from ser_core.models.network import NetworkError
         from ser_core.models.vae import FittedVae
 
-        if self.recognises:
-            raise RunError(f"run {self.id} ({self.title}) is no autoencoder: `ser train vae {self.corpus}` makes one")
+        if self.model != VAE:
+            why = f"is no variational autoencoder: `ser train vae {self.corpus}` makes one"
+            raise RunError(f"run {self.id} ({self.title}) {why}")
         try:
             return FittedVae.of(self._arrays(1))
         except NetworkError as error:
+            raise self._damaged(self.weights(1).name) from error
+
+    def reducer(self) -> "Reducer":
+        """Return what makes two numbers of a clip, of ``uae`` and ``dae``.
+
+        Raises
+        ------
+        RunError
+            If it is not done, the file is missing or damaged, or this makes no two numbers.
+        """
+        from ser_core.models import plane
+
+        method = {str(one): one for one in plane.NOISE}.get(self.model)
+        if method is None:
+            why = f"makes no two numbers: `ser train dae {self.corpus}` does"
+            raise RunError(f"run {self.id} ({self.title}) {why}")
+        try:
+            return plane.Reducer.of(method, self._arrays(1))
+        except KeyError as error:
             raise self._damaged(self.weights(1).name) from error
 
     def _arrays(self, fold: int) -> dict[str, NDArray[Any]]:

@@ -20,7 +20,7 @@ from ser_core import embeddings, encoders, runs
 from ser_core.cache import Cache
 from ser_core.encoders import Encoder, EncoderError
 from ser_core.encoders.base import OneByOne, Recipe, Signal
-from ser_core.models.cards import ENSEMBLE, KNOWN, VAE
+from ser_core.models.cards import AUTOENCODERS, ENSEMBLE, KNOWN, REDUCERS
 from ser_core.models.fitted import Fitted
 from ser_core.models.inputs import Inputs
 from ser_core.runs import PREFIX, Run, RunError
@@ -28,12 +28,15 @@ from ser_core.store import key
 
 if TYPE_CHECKING:
     from ser_core.models.network import Network
+    from ser_core.models.plane import Reducer
     from ser_core.models.vae import FittedVae
 
 OUT: Final = "module.out.weight"
 """The last layer's weights (E, dim) among the arrays of every network that recognises emotions."""
 LATENTS: Final = "module.latents.weight"
 """The weights (2 * dim, …) of means and log-variances among the arrays of an autoencoder."""
+TURN: Final = "turn"
+"""Among the arrays of an autoencoder of vectors: of shape (dim, dim)."""
 LONGEST: Final = 60
 """Characters of a recipe's value that are shown."""
 DEVICE: Final = "cpu"
@@ -57,7 +60,8 @@ class Trained(OneByOne):
         """One line for people."""
         fold = f", fold {self.fold}" if self.fold > 1 else ""
         what = "inner layer" if self.run.recognises else "means of the latents"
-        return f"{self.run.title}{fold}: {what} ({self._dim})"
+        what = "two numbers" if self.run.model in REDUCERS else f"{what} ({self._dim})"
+        return f"{self.run.title}{fold}: {what}"
 
     @property
     def batched(self) -> bool:
@@ -138,8 +142,11 @@ class Trained(OneByOne):
             raise EncoderError(str(error)) from error
 
     def _means(self, given: Inputs) -> NDArray[np.float32]:
-        assert given.pictures is not None
         try:
+            if given.vectors is not None:
+                made = reducer(self.run)
+                return made.numbers(made.scale.apply(given.vectors).astype(np.float64)).astype(np.float32)
+            assert given.pictures is not None
             return autoencoder(self.run).latents(given.pictures[:, 0])[0]
         except RunError as error:
             raise EncoderError(str(error)) from error
@@ -237,7 +244,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def is_network(run: Run) -> bool:
     """Say whether a run is of a network, an autoencoder among them, and so has inner layers."""
-    return run.model == VAE or KNOWN[run.model].training is not None
+    return run.model in AUTOENCODERS or KNOWN[run.model].training is not None
 
 
 def inputs(run: Run, parts: Mapping[str, NDArray[np.float32]]) -> Inputs:
@@ -292,6 +299,16 @@ def _autoencoder(folder: Path, written: int) -> "FittedVae":
     return runs.get(Cache(folder.parents[1]), folder.name).autoencoder()
 
 
+def reducer(run: Run) -> "Reducer":
+    """Return what makes two numbers of a clip, of a run; those used last are remembered (raises as `fitted`)."""
+    return _reducer(run.folder, _file(run, 1)[1])
+
+
+@lru_cache(maxsize=8)
+def _reducer(folder: Path, written: int) -> "Reducer":
+    return runs.get(Cache(folder.parents[1]), folder.name).reducer()
+
+
 @lru_cache(maxsize=256)
 def _digest(path: Path, written: int) -> str:
     with path.open("rb") as file:
@@ -304,7 +321,9 @@ def _width(path: Path, written: int) -> int:
 
     try:
         with safe_open(path, "numpy") as file:
-            if LATENTS in file.keys():  # noqa: SIM118  a file is no dict
+            if TURN in file.keys():  # noqa: SIM118  a file is no dict
+                return file.get_slice(TURN).get_shape()[0]
+            if LATENTS in file.keys():  # noqa: SIM118
                 return file.get_slice(LATENTS).get_shape()[0] // 2
             return file.get_slice(OUT).get_shape()[1]
     except (OSError, SafetensorError) as error:

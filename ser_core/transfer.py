@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from ser_core import scores
 from ser_core.geometry import clustered, rotation, targets
 from ser_core.geometry.clustered import Estimate
-from ser_core.geometry.placement import AffectError
 from ser_core.models.plane import METHODS, PLANES, Learner, Method
 
 Floats = NDArray[np.float64]
@@ -206,7 +205,7 @@ class Transfer:
         circle (`ser_core.geometry.targets`).
         """
         landed, found = self.landed(where), self.planes(where, method, adaptation)
-        goal = affect(landed.clips)
+        goal = targets.known(landed.clips)
         readings = once(found)[None] if where == UNSEEN else found
         return {
             name: tuple(clustered.correlation(readings[:, :, k], goal[:, column], landed.speakers) for k in range(2))
@@ -285,14 +284,6 @@ def margins(points: Floats, words: Sequence[str], at: Floats) -> dict[str, Float
         if len(np.unique(own)) > 1:
             out[word] = gaussian_kde(own)(at)
     return out
-
-
-def affect(clips: pd.DataFrame) -> Floats:
-    """Return valence and arousal of clips (n, 2), -1 to 1: rated, or of their labels; NaN where nothing is known."""
-    try:
-        return targets.targets(clips).values  # noqa: PD011  no table
-    except AffectError:
-        return np.full((len(clips), 2), np.nan)
 
 
 def _uar(counts: NDArray[np.int64]) -> float:

@@ -13,11 +13,11 @@ from ser_core.corpora.folder import UNKNOWN
 from ser_core.embeddings import Embeddings, take
 from ser_core.emotions import common_name
 from ser_core.errors import SerError
+from ser_core.geometry import targets
 from ser_core.models import plane
-from ser_core.models.inputs import LIMIT, Inputs, Scale, learn
 from ser_core.models.plane import METHODS, PLANES, Learner, Method
 from ser_core.splits import Fold
-from ser_core.transfer import ADAPTATIONS, TAUGHT, UNSEEN, Adaptation, Landed, Question, Transfer, affect
+from ser_core.transfer import ADAPTATIONS, TAUGHT, UNSEEN, Adaptation, Landed, Question, Transfer
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -123,7 +123,7 @@ def transfer(
         _check(y, folds, question)
         learnt = []
         for number, fold in enumerate(folds):
-            learnt.append(_learn(x, y, affect(part.clips), fold, question))
+            learnt.append(_learn(x, y, targets.known(part.clips), fold, question))
             progress(number + 1, steps)
         arrays = {name: np.stack([one[name] for one in learnt]) for name in learnt[0]}
         cache.store_arrays(recipe, arrays)
@@ -142,7 +142,7 @@ def standardised(found: Transfer, where: str, fold: int, *, adaptation: Adaptati
     """Return the vectors (n, d) of all clips of a place as the learners of a fold are given them."""
     landed = found.landed(where)
     if where in (TAUGHT, UNSEEN):
-        return found.learners[METHODS[0]][fold].scale.apply(landed.vectors).astype(np.float64)
+        return found.learners[METHODS[0]][fold].reducer.scale.apply(landed.vectors).astype(np.float64)
     return _adapted(found, fold, landed.vectors, landed.removed[fold])[ADAPTATIONS.index(adaptation)]
 
 
@@ -164,27 +164,26 @@ def _check(y: Rows, folds: Sequence[Fold], question: Question) -> None:
 
 def _learn(x: NDArray[np.float32], y: Rows, known: Floats, fold: Fold, question: Question) -> dict[str, NDArray[Any]]:
     """Learn in one fold, and tell what comes out for all clips; return arrays by name."""
-    kept = fold.train[~_outliers(x[fold.train], _scale(x, fold.train))]
+    scale, kept = plane.typical(x, fold.train)
     lacking = [word for k, word in enumerate(question.emotions) if k not in y[kept]]
     if lacking:
         raise TransferError(
             f"without outliers a training part has no clip of {_either(lacking)}: choose other emotions"
         )
-    scale = _scale(x, kept)
-    removed = _outliers(x, scale)
+    removed = plane.outliers(x, scale)
     removed[fold.train] = ~np.isin(fold.train, kept)
     z = scale.apply(x).astype(np.float64)
     out = {"removed": removed, "n_constant": np.array(int(np.isinf(scale.spread).sum()))}
     how: dict[str, Any] = {"affect": known[kept], "scale": scale, "seed": question.seed}
     learners = [plane.fit(method, z[kept], y[kept], **how) for method in METHODS]
     for learner in learners:
-        out |= {f"{learner.method}.{name}": one for name, one in learner.arrays().items()}
+        out |= {f"{learner.reducer.method}.{name}": one for name, one in learner.arrays().items()}
     return out | _told(learners, [z], removed)
 
 
 def _tried(found: Transfer, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     """Try what was learnt in all folds on another corpus."""
-    removed, folds = _outliers(x, _scale(x, np.arange(len(x)))), []
+    removed, folds = plane.outliers(x, plane.scaled(x, np.arange(len(x)))), []
     for fold in range(found.n_folds):
         learners = [found.learners[method][fold] for method in METHODS]
         folds.append(_told(learners, _adapted(found, fold, x, removed), removed))
@@ -194,29 +193,19 @@ def _tried(found: Transfer, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
 
 def _told(learners: Sequence[Learner], ways: Sequence[Floats], removed: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
     """Return emotions (M, A, n) and planes (3, A, n, 2) of vectors that are standardised in A ways."""
-    read = [[learner.latents(way) for way in ways] for learner in learners]
+    read = [[learner.reducer.numbers(way) for way in ways] for learner in learners]
     said = [[learner.predicted(one) for one in ones] for learner, ones in zip(learners, read, strict=True)]
     planes = np.where(removed[:, None], np.float32(np.nan), np.array(read[: len(PLANES)], np.float32))
     return {"predicted": np.where(removed, -1, np.array(said)).astype(np.int8), "latents": planes}
-
-
-def _scale(x: NDArray[np.float32], rows: Rows) -> Scale:
-    scale = learn(Inputs(x, None), rows, vectors="standard").vectors
-    assert scale is not None
-    return scale
-
-
-def _outliers(x: NDArray[np.float32], scale: Scale) -> NDArray[np.bool_]:
-    return np.any(np.abs((x - scale.centre) / scale.spread) > LIMIT, axis=1)
 
 
 def _adapted(found: Transfer, fold: int, x: NDArray[np.float32], removed: NDArray[np.bool_]) -> list[Floats]:
     """Return the vectors of another corpus in the ways of `ADAPTATIONS`; its own means are those without outliers."""
     if removed.all():
         raise TransferError("every clip of a corpus is an outlier in it: nothing is left to try")
-    scale = found.learners[METHODS[0]][fold].scale
+    scale = found.learners[METHODS[0]][fold].reducer.scale
     taught = scale.apply(found.own.vectors[found.among(TAUGHT)[fold]]).astype(np.float64)
-    own = _scale(x, np.flatnonzero(~removed)).apply(x).astype(np.float64)
+    own = plane.scaled(x, np.flatnonzero(~removed)).apply(x).astype(np.float64)
     own[:, np.isinf(scale.spread)] = 0.0  # what never varied in training was not learnt
     coloured = own @ _root(own[~removed], -0.5) @ _root(taught, 0.5)
     return [scale.apply(x).astype(np.float64), own, coloured]
@@ -259,7 +248,7 @@ def _learner(method: Method, arrays: Mapping[str, NDArray[Any]], fold: int) -> L
 
 def _recipe(parts: Sequence[Embeddings], question: Question) -> dict[str, Any]:
     labels = [part.clips[["file", "speaker", "emotion"]].astype(str).to_numpy().tolist() for part in parts]
-    rated = [affect(part.clips).round(9).tolist() for part in parts]
+    rated = [targets.known(part.clips).round(9).tolist() for part in parts]
     return {
         "analysis": "transfer",
         "version": VERSION,

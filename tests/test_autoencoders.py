@@ -143,7 +143,7 @@ def test_interrupted_it_goes_on(cache, monkeypatch):
 )
 def test_clips_are_chosen_by_what_the_corpus_knows(cache, choice, files):
     clips = catalogue.get(cache, "voices").clips()
-    assert len(autoencoders.chosen(clips, VaePlan("vae", "voices", **choice))) == files
+    assert len(plans.chosen(clips, VaePlan("vae", "voices", **choice))) == files
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_what_does_not_fit_is_said_before_anything_is_computed(cache, choice, to
 def test_a_column_that_the_corpus_lacks_is_named(cache):
     clips = catalogue.get(cache, "voices").clips().drop(columns="gender")
     with pytest.raises(ExperimentError, match="has no gender male; it has no gender at all"):
-        autoencoders.chosen(clips, VaePlan("vae", "voices", speakers="male"))
+        plans.chosen(clips, VaePlan("vae", "voices", speakers="male"))
 
 
 def test_usual_choices_said_or_not_are_one_run(cache, made):

@@ -15,6 +15,7 @@ from ser_core.cli.terminal import (
     span,
     where,
 )
+from ser_core.models.cards import REDUCERS
 
 if TYPE_CHECKING:
     from ser_core.runs import Run
@@ -257,6 +258,23 @@ def _show_autoencoder(run: "Run", *, as_json: bool) -> None:
     typer.echo(f"`ser embed {run.corpus} run:{run.id}` puts its latents on the maps; `ser runs latents {run.id}`")
 
 
+def _show_reducer(run: "Run", *, as_json: bool) -> None:
+    """Print what an autoencoder that makes two numbers of a clip came to."""
+    table = run.latents
+    parts = {name: table.loc[table["part"] == name, "reconstruction"] for name in ("train", "test")}
+    told = {name: {"n_clips": len(part), "error": float(part.mean())} for name, part in parts.items() if len(part)}
+    if as_json:
+        print_json({**_line(run), "parts": told, "facts": run.facts, "recipe": run.recipe})
+        return
+    typer.echo(f"run {run.id}: {run.title}")
+    words = {"train": "trained on", "test": "other clips, outliers among them"}
+    rows = [(words[name], one["n_clips"], f"{one['error']:.3f}") for name, one in told.items()]
+    print_table("", "clips", "mean squared error", rows=rows)
+    outliers = run.facts["n_outliers"]
+    typer.echo(f"{outliers} outliers left out; {run.n_parameters:,} parameters, trained for {run.seconds:.1f} s")
+    typer.echo(f"`ser embed {run.corpus} run:{run.id}` puts its two numbers on the maps")
+
+
 def _line(run: "Run") -> dict[str, Any]:
     """Return a run in one line of a list."""
     from ser_core import scores
@@ -310,7 +328,7 @@ def _summary(run: "Run") -> dict[str, Any]:
 def show(run: "Run", *, as_json: bool) -> None:
     """Print what a run came to."""
     if not run.recognises:
-        _show_autoencoder(run, as_json=as_json)
+        (_show_reducer if run.model in REDUCERS else _show_autoencoder)(run, as_json=as_json)
         return
     summary = _summary(run)
     if as_json:

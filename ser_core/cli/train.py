@@ -9,14 +9,16 @@ from ser_core.cli.runs import show
 from ser_core.cli.terminal import CacheOption, JsonOption, command, job, where
 
 app = typer.Typer()
-VAE = "Of vae"
-"""The panel of its options."""
+VAE = "Of vae; the first two and the last of uae and dae, too"
+REDUCER = "Of uae and dae"
+"""Panels of their options."""
 
 
 @command(app, "train")
 def train(
     model: Annotated[
-        str, typer.Argument(help="forest, svm, ridge, mlp, cnn3, cnn4, cnn5, cnn_mlp, cnn_transformer or vae.")
+        str,
+        typer.Argument(help="forest, svm, ridge, mlp, cnn3, cnn4, cnn5, cnn_mlp, cnn_transformer, vae, uae or dae."),
     ],
     corpus: Annotated[str, typer.Argument(help="A name of `ser corpora ls`.")],
     split: Annotated[
@@ -46,6 +48,10 @@ def train(
     ] = None,
     kernel: Annotated[Literal["rbf", "linear"], typer.Option(help="Of svm.")] = "rbf",
     c: Annotated[float, typer.Option(help="Cost C of svm.")] = 1.0,
+    emotions: Annotated[
+        str | None,
+        typer.Option(help="Clips of these alone, common names with commas between.", rich_help_panel=REDUCER),
+    ] = None,
     speakers: Annotated[
         str | None,
         typer.Option(
@@ -76,8 +82,8 @@ def train(
     """Train a model and keep it as a run; Ctrl-C keeps what is done, and the same command goes on."""
     from functools import partial
 
-    from ser_core import autoencoders, experiments, plans, trained
-    from ser_core.plans import VaePlan
+    from ser_core import autoencoders, experiments, plans, squeezing, trained
+    from ser_core.plans import ReducerPlan, VaePlan
 
     kept = where(cache)
     plan = plans.plan(
@@ -95,6 +101,7 @@ def train(
         label_smoothing=label_smoothing,
         kernel=kernel,
         c=c,
+        emotions=emotions,
         speakers=speakers,
         statement=statement,
         beta=beta,
@@ -104,8 +111,13 @@ def train(
         batch_size=batch_size,
     )
     workers = os.cpu_count() or 1
-    if isinstance(plan, VaePlan):
-        plans.check_vae(plan)
+    find = partial(trained.find, cache=kept)
+    if isinstance(plan, ReducerPlan):
+        plans.check_autoencoder(plan)
+        with job(kept, plans.arguments(plan), plans.title(plan)) as report:
+            run = squeezing.train(plan, cache=kept, find=find, workers=workers, progress=report)
+    elif isinstance(plan, VaePlan):
+        plans.check_autoencoder(plan)
         with job(kept, plans.arguments(plan), plans.title(plan)) as report:
             run = autoencoders.train(plan, cache=kept, device=device, workers=workers, progress=report)
     else:
@@ -114,7 +126,7 @@ def train(
             run = experiments.train(
                 plan,
                 cache=kept,
-                find=partial(trained.find, cache=kept),
+                find=find,
                 device=device,
                 precision=precision,
                 workers=workers,

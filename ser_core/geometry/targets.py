@@ -76,6 +76,14 @@ def targets(clips: pd.DataFrame) -> Targets:
     return Targets((2 * rated - low - high) / (high - low), "rated", f"rated, read as a scale from {low} to {high}")
 
 
+def known(clips: pd.DataFrame) -> NDArray[np.float64]:
+    """Return valence and arousal of clips, (n_clips, 2), as `targets`; NaN for all where it raises."""
+    try:
+        return targets(clips).values  # noqa: PD011  no table
+    except AffectError:
+        return np.full((len(clips), 2), np.nan)
+
+
 def _range(lowest: float, highest: float) -> tuple[int, int] | None:
     for low, high in SCALES:
         if low <= lowest and highest <= high and (low >= 0 or lowest < 0):

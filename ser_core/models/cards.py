@@ -110,9 +110,14 @@ CARDS: Final[dict[str, Card]] = {
 
 ENSEMBLE: Final = "ensemble"
 VAE: Final = "vae"
+REDUCERS: Final = ("uae", "dae")
+"""Autoencoders of vectors, that make two numbers of a clip."""
+AUTOENCODERS: Final = (VAE, *REDUCERS)
 KNOWN: Final = {
     **CARDS,
     ENSEMBLE: Card(ENSEMBLE, "Mean of several models", "`ser runs combine`", None, None, (0.0, 0.0)),
     VAE: Card(VAE, "Variational autoencoder", "P3", None, "voiced-mel", (0.0, 0.0)),
+    "uae": Card("uae", "Undercomplete autoencoder", "P4", "egemaps", None, (0.0, 0.0)),
+    "dae": Card("dae", "Denoising autoencoder", "P4", "egemaps", None, (0.0, 0.0)),
 }
-"""All that a run can be of: what recognises emotions, and what does not (`VAE`, see `ser_core.autoencoders`)."""
+"""All that a run can be of: what recognises emotions, and what does not: `AUTOENCODERS`."""

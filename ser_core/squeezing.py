@@ -1,0 +1,152 @@
+"""Train an undercomplete or denoising autoencoder on a corpus (P4), kept as a run: two numbers for every clip."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ser_core import catalogue, embeddings, encoders, run_files, runs, splits
+from ser_core.cache import Cache
+from ser_core.encoders import Encoder
+from ser_core.geometry import targets
+from ser_core.models.cards import KNOWN
+from ser_core.plans import ReducerPlan, arguments, check_autoencoder, chosen
+from ser_core.runs import Run
+from ser_core.splits import Fold
+from ser_core.store import key
+
+if TYPE_CHECKING:
+    from ser_core.models.autoencoder import AutoencoderTraining
+
+VERSION: Final = 1
+"""Part of every recipe: change it when trainings come out differently."""
+CHOICES: Final = ("epochs", "learning_rate", "batch_size")
+"""Of a plan, that are about the training."""
+
+
+def train(
+    plan: ReducerPlan,
+    *,
+    cache: Cache,
+    find: Callable[[str], Encoder] = encoders.encoder,
+    workers: int = 2,
+    progress: Callable[..., None] = lambda *_, **__: None,
+) -> Run:
+    """Train an autoencoder on the clips chosen, and tell of every clip of the corpus which two numbers it has.
+
+    Vectors that are missing are computed first. Outliers among the clips chosen are not trained on
+    (`ser_core.models.plane.typical`).
+
+    Parameters
+    ----------
+    find
+        Finds an encoder by its name.
+    progress
+        Called with steps done, their number, and by name with ``message``, ``rate``, ``seconds_left`` and ``failed``.
+
+    Raises
+    ------
+    SerError
+        In a sentence: `ExperimentError` for what does not fit, `CorpusError`, `TrainingError`, `RunError` …
+    """
+    check_autoencoder(plan)
+    located = catalogue.get(cache, plan.corpus)
+    chosen(located.clips(), plan)  # before anything is computed
+    encoder = find(plan.encoder or str(KNOWN[plan.model].vectors))
+
+    def tell(now: embeddings.Progress) -> None:
+        progress(**asdict(now), message=f"{encoder.name} of the clips")
+
+    found = embeddings.embed(located, encoder, cache=cache, workers=workers, progress=tell)
+    classes = located.classes(found.clips["emotion"])
+    clips = pd.DataFrame(
+        {
+            "file": found.clips["file"],
+            "sha": found.digests,
+            "speaker": found.clips["speaker"].astype(str),
+            "truth": [classes.index(word) for word in found.clips["emotion"]],
+        }
+    )
+    from ser_core.models import plane
+
+    x = found.layer(plan.layer)
+    scale, kept = plane.typical(x, chosen(found.clips, plan))
+    training = _training(plan)
+    recipe = {
+        "autoencoder": VERSION,
+        **{name: choice for name, choice in asdict(_settled(plan)).items() if choice is not None},
+        "normalise": "global",
+        "kind": located.kind,
+        "classes": list(classes),
+        "clips": key({"clips": clips.to_numpy().tolist()}),
+        "n_clips": len(clips),
+        "n_taught": len(kept),
+        "n_folds": 1,
+        "training": asdict(training),
+        "inputs": {"vectors": found.recipe},
+    }
+    name = run_files.name(recipe)
+    with run_files.writing(cache, name) as folder:
+        people = splits.table(found.clips, [fold := _fold(len(clips), kept)], found.digests)
+        facts = {"arguments": arguments(plan), "taught": {}, "n_outliers": len(chosen(found.clips, plan)) - len(kept)}
+        run_files.begin(folder, recipe, clips=clips, folds=people, facts=facts)
+        if not runs.get(cache, name).finished:
+            started = time.monotonic()
+            z = scale.apply(x).astype(np.float64)
+            reducer, errors, missed = plane.trained(
+                plan.model, z, fold.train, affect=targets.known(found.clips), scale=scale, training=training,
+                seed=plan.seed,
+            )  # fmt: skip
+            run_files.keep_history(folder, 1, pd.DataFrame({"epoch": range(1, len(errors) + 1), "error": errors}))
+            arrays = reducer.arrays()
+            facts = {
+                "seconds": time.monotonic() - started,
+                "n_parameters": sum(one.size for one in reducer.weights.values()),
+                "device": "cpu",
+                "versions": {"torch": version("torch")},
+            }
+            made = _made_of(clips, fold, reducer.numbers(z), missed)
+            run_files.keep_fold(folder, 1, arrays=arrays, predictions=made, facts=facts)
+    run = runs.get(cache, name)
+    error = run.history["error"].iloc[-1]
+    progress(1, 1, rate=0.0, message=f"mean squared error {error:.3f}")
+    return run
+
+
+def _fold(n: int, kept: NDArray[np.intp]) -> Fold:
+    return Fold(kept, np.setdiff1d(np.arange(n), kept))
+
+
+def _training(plan: ReducerPlan) -> "AutoencoderTraining":
+    from ser_core.models.autoencoder import AutoencoderTraining
+    from ser_core.models.plane import NOISE
+
+    asked = {name: getattr(plan, name) for name in CHOICES}
+    return AutoencoderTraining(NOISE[plan.model], **{name: one for name, one in asked.items() if one is not None})
+
+
+def _settled(plan: ReducerPlan) -> ReducerPlan:
+    """Return the plan with usual choices left out, and names in the order of the alphabet."""
+    for name in ("speakers", "emotions"):
+        if (said := getattr(plan, name)) is not None:
+            plan = replace(plan, **{name: ",".join(sorted({one.strip() for one in said.split(",")}))})
+    for name in CHOICES:
+        usual = replace(plan, **{name: None})
+        if _training(plan) == _training(usual):
+            plan = usual
+    return plan
+
+
+def _made_of(
+    clips: pd.DataFrame, fold: Fold, numbers: NDArray[np.float64], missed: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Return what the autoencoder makes of every clip, as `Run.latents` has it."""
+    part = np.full(len(clips), "test", object)
+    part[fold.train] = "train"
+    table: dict[str, Any] = {"part": part, "reconstruction": missed}
+    return clips.assign(**table, mean_0=numbers[:, 0], mean_1=numbers[:, 1])
