@@ -259,7 +259,8 @@ class Run:
         """
         from ser_core.models import plane
 
-        method = {str(one): one for one in plane.NOISE}.get(self.model)
+        known: dict[str, plane.Method] = dict(zip(plane.NOISE, plane.NOISE, strict=True))
+        method = known.get(self.model)
         if method is None:
             why = f"makes no two numbers: `ser train dae {self.corpus}` does"
             raise RunError(f"run {self.id} ({self.title}) {why}")
