@@ -40,7 +40,7 @@ def found(corpus: str, onto: tuple[str, ...], store: VectorStore, question: Ques
 
 def refusal(corpus: str, onto: tuple[str, ...], store: VectorStore, question: Question) -> str | None:
     """Say why nothing can be computed; None where it can."""
-    if why := transferring.usable(data.embedded((corpus,), store), question.emotions):
+    if why := transferring.usable(data.embedded((corpus,), store), question):
         return why
     try:
         for name in onto:

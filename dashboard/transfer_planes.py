@@ -121,7 +121,9 @@ def _turning(found: Transfer, method: Method, adaptation: Adaptation) -> None:
         return
     titles = (f"{where} as it is", f"{where} shifted, and turned by {turn.degrees:.0f}°")
     with st.container(key="turned"):
-        figure = plot.turned(found.question.emotions, learnt, there, turn.apply(there, turned=True), titles=titles)
+        brought = turn.apply(there, turned=True)
+        planes = {"learnt": learnt, "there": there, "brought": brought}
+        figure = plot.turned(found.question.emotions, **planes, titles=titles)
         st.plotly_chart(figure, key="turned_figure", config=CONFIG, alt="Centres of emotions before and after the turn")
     degrees = np.array([one.degrees for one in found.turns(where, method, adaptation)])
     mean, together = russell.circular_mean(degrees.tolist(), [1.0] * len(degrees))

@@ -95,7 +95,7 @@ def everywhere(choice: Choice) -> None:
             says[row][column] = f"learnt from {corpus}, tried on {other}: {_percent(one)}<br>{_note(one)}"
     if not np.isnan(values).all():
         with st.container(key="transfer_matrix"):
-            figure = plot.matrix(names, names, values, says)
+            figure = plot.matrix(values, learnt=names, tried=names, says=says)
             st.plotly_chart(figure, key="transfer_matrix_figure", config=CONFIG, alt="Recall of each corpus on each")
         chance = 100 / len(choice.question.emotions)
         st.caption(

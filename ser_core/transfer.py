@@ -235,7 +235,7 @@ class Transfer:
         points = self.planes(where, method, adaptation)
         for one, on, goal, learner in zip(points, self.among(where), goals, self.learners[method], strict=True):
             truth = landed.truth[on]
-            moved = rotation.undone(one[on], truth, landed.speakers[on], goal, turned=turned)
+            moved = rotation.undone(one[on], truth, landed.speakers[on], goal=goal, turned=turned)
             told = ~np.isnan(moved[:, 0])
             said = learner.predicted(moved[told])
             counts = scores.confusion(truth[told], said, n_classes=len(self.question.emotions))

@@ -47,16 +47,12 @@ def chosen(found: Embeddings, emotions: Sequence[str]) -> Embeddings:
     return out
 
 
-def usable(found: Embeddings, emotions: Sequence[str]) -> str | None:
-    """Say why nothing can be learnt from a corpus; None where it can."""
+def usable(found: Embeddings, question: Question) -> str | None:
+    """Say why nothing can be learnt from a corpus; None where it can. Nothing is computed."""
     try:
-        clips = chosen(found, emotions).clips
-    except TransferError as error:
+        _folds(chosen(found, question.emotions), question)
+    except SerError as error:
         return str(error)
-    lacking = [one for one in emotions if one not in set(clips["emotion"])]
-    if lacking:
-        name = clips["corpus"].iloc[0]
-        return f"{name} has no clip of {_either(lacking)}: nothing can be learnt of it; choose other emotions"
     return None
 
 
@@ -74,6 +70,7 @@ def title(corpus: str, onto: Sequence[str]) -> str:
 
 def kept(own: Embeddings, others: Sequence[Embeddings], question: Question, *, cache: Cache) -> Transfer | None:
     """Return what `transfer` gives if all of it was computed before; else, or if it cannot be, None."""
+    question = replace(question, layer=question.layer % len(own.layers))
     try:
         parts = [chosen(one, question.emotions) for one in (own, *others)]
     except TransferError:
@@ -112,15 +109,13 @@ def transfer(
     SplitError
         If there is one speaker only.
     """
-    if why := usable(own, question.emotions):
-        raise TransferError(why)
+    question = replace(question, layer=question.layer % len(own.layers))
     part, *rest = (chosen(one, question.emotions) for one in (own, *others))
-    folds = splits.tenths(part.clips, shared=question.shared, seed=question.seed)
+    folds = _folds(part, question)
     steps = len(folds) + len(rest)
     arrays = cache.load_arrays(recipe := _recipe([part], question))
     if arrays is None:
         x, y = part.layer(question.layer), _numbers(part, question)
-        _check(y, folds, question)
         learnt = []
         for number, fold in enumerate(folds):
             learnt.append(_learn(x, y, targets.known(part.clips), fold, question))
@@ -150,16 +145,23 @@ def _numbers(found: Embeddings, question: Question) -> Rows:
     return np.array([question.emotions.index(word) for word in found.clips["emotion"]], np.intp)
 
 
-def _check(y: Rows, folds: Sequence[Fold], question: Question) -> None:
+def _folds(found: Embeddings, question: Question) -> list[Fold]:
+    """Return the folds of clips of these emotions, in each of which all of them can be learnt."""
+    words, name = found.clips["emotion"].to_numpy(str), found.clips["corpus"].iloc[0]
+    if lacking := [word for word in question.emotions if word not in words]:
+        raise TransferError(
+            f"{name} has no clip of {_either(lacking)}: nothing can be learnt of it; choose other emotions"
+        )
     if len(question.emotions) < 2:
         raise TransferError(f"telling emotions apart needs two or more, got {_either(question.emotions)}")
+    folds = splits.tenths(found.clips, shared=question.shared, seed=question.seed)
     for number, fold in enumerate(folds, start=1):
-        lacking = [word for k, word in enumerate(question.emotions) if k not in y[fold.train]]
-        if lacking:
+        if lacking := [word for word in question.emotions if word not in words[fold.train]]:
             raise TransferError(
                 f"the training part of fold {number} of {len(folds)} has no clip of {_either(lacking)}: choose other "
                 "emotions, another corpus to learn from, or folds at random"
             )
+    return folds
 
 
 def _learn(x: NDArray[np.float32], y: Rows, known: Floats, fold: Fold, question: Question) -> dict[str, NDArray[Any]]:

@@ -44,14 +44,14 @@ def test_correlations_and_turns():
     assert figure.data[1].x == (-0.5, 0.5)
     assert "\u22120.50 (\u22120.70 to \u22120.20)" in figure.data[1].text[0]
     own, other = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 0.0], [np.nan, np.nan]])
-    drawn = transfer.turned(["anger", "fear"], own, other, other, titles=("before", "after"))
+    drawn = transfer.turned(["anger", "fear"], learnt=own, there=other, brought=other, titles=("before", "after"))
     assert [one.name for one in drawn.data] == ["anger", "anger"]
     assert list(drawn.data[0].x) == [0.0, 1.0]
 
 
 def test_a_matrix_is_empty_where_nothing_is_known():
-    figure = transfer.matrix(["a"], ["a", "b"], np.array([[0.5, np.nan]]), [["said", ""]])
-    assert figure.data[0].text == (("50", ""),)
+    figure = transfer.matrix(np.array([[0.5, np.nan]]), learnt=["a"], tried=["a", "b"], says=[["said", ""]])
+    assert list(map(list, figure.data[0].text)) == [["50", ""]]
 
 
 def test_violins_of_emotions_that_are_there():

@@ -47,17 +47,17 @@ def clouds() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_a_speaker_is_brought_by_the_others_alone():
     points, y, speakers = clouds()
-    assert rotation.undone(points, y, speakers, CENTRES, turned=True) == pytest.approx(CENTRES[y], abs=1e-9)
+    assert rotation.undone(points, y, speakers, goal=CENTRES, turned=True) == pytest.approx(CENTRES[y], abs=1e-9)
     other = points.copy()
     other[speakers == "b"] = turned_by(other[speakers == "b"], 90, (9.0, 0.0))
-    found = rotation.undone(other, y, speakers, CENTRES, turned=True)
+    found = rotation.undone(other, y, speakers, goal=CENTRES, turned=True)
     theirs = rotation.turn(rotation.centres(points[speakers != "b"], y[speakers != "b"], n_classes=4), CENTRES)
     assert found[speakers == "b"] == pytest.approx(theirs.apply(other[speakers == "b"], turned=True), abs=1e-9)
 
 
 def test_one_speaker_cannot_be_brought():
     points, y, _ = clouds()
-    assert np.isnan(rotation.undone(points, y, np.full(48, "a"), CENTRES, turned=True)).all()
+    assert np.isnan(rotation.undone(points, y, np.full(48, "a"), goal=CENTRES, turned=True)).all()
 
 
 def test_centres_are_means():

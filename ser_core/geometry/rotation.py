@@ -56,7 +56,7 @@ def turn(own: Floats, other: Floats) -> Turn | None:
     return Turn(degrees, (float(first[0]), float(first[1])), (float(second[0]), float(second[1])))
 
 
-def undone(points: Floats, y: Rows, speakers: NDArray[np.str_], goal: Floats, *, turned: bool) -> Floats:
+def undone(points: Floats, y: Rows, speakers: NDArray[np.str_], *, goal: Floats, turned: bool) -> Floats:
     """Return the points (n, 2) of each speaker brought onto a plane by the turn that the other speakers need.
 
     It is fitted with labels, but none of the speaker whose clips it is applied to. NaN where the others share fewer

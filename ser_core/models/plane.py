@@ -118,7 +118,10 @@ def outliers(x: NDArray[np.float32], scale: Scale) -> NDArray[np.bool_]:
 
 
 def typical(x: NDArray[np.float32], rows: Rows) -> tuple[Scale, Rows]:
-    """Return those of some rows that are no outliers among them, and the scale of these (P4, "Preprocessing")."""
+    """Return those of some rows that are no outliers among them, and the scale of these (P4, "Preprocessing").
+
+    Among fewer than 102 clips there can be none: one of n lies at most (n - 1) / √n deviations from the mean.
+    """
     kept = rows[~outliers(x[rows], scaled(x, rows))]
     return scaled(x, kept), kept
 

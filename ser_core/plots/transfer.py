@@ -153,7 +153,7 @@ def follows(entries: Sequence[tuple[str, Estimate]], *, title: str) -> go.Figure
 
 
 def turned(
-    names: Sequence[str], learnt: Floats, there: Floats, brought: Floats, *, titles: tuple[str, str]
+    names: Sequence[str], *, learnt: Floats, there: Floats, brought: Floats, titles: tuple[str, str]
 ) -> go.Figure:
     """Draw the centres of emotions in the corpus that was learnt from (open) and in another (filled).
 
@@ -185,7 +185,7 @@ def turned(
     return out.update_yaxes(scaleanchor="x", col=1).update_yaxes(scaleanchor="x2", col=2)
 
 
-def matrix(learnt: Sequence[str], tried: Sequence[str], values: Floats, says: Sequence[Sequence[str]]) -> go.Figure:
+def matrix(values: Floats, *, learnt: Sequence[str], tried: Sequence[str], says: Sequence[Sequence[str]]) -> go.Figure:
     """Draw scores, 0-1, of corpora that were learnt from (rows) on others (columns); NaN where nothing is known."""
     text = [["" if np.isnan(value) else f"{100 * value:.0f}" for value in line] for line in values]
     heat = go.Heatmap(
