@@ -111,6 +111,10 @@ def _clip(found: Transfer, where: str, method: Method, adaptation: Adaptation, k
     files = landed.clips["file"].tolist()
     words = landed.clips["emotion"].tolist()
     titles = {landed.digests[row]: f"{PurePosixPath(files[row]).name} ({words[row]})" for row in rows}
+    held = str(st.session_state.get("clip") or "")  # a link has the beginning of it
+    known = next((digest for digest in titles if held and digest.startswith(held)), None)
+    if known:
+        st.session_state["clip"] = known
     digest = widgets.select("clip", "Clip", list(titles), default=landed.digests[rows[0]], show=titles.__getitem__)
     row = landed.digests.index(digest)
     left, right = st.columns([1.6, 1], gap="large")

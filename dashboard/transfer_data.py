@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from dashboard import data
 from dashboard.data import Source
-from ser_core import attribution, jobs, transferring
+from ser_core import attribution, jobs, plans, transferring
 from ser_core.attribution import Attribution
 from ser_core.emotions import EMOTIONS, common_name
 from ser_core.models.plane import Method
+from ser_core.plans import ReducerPlan
 from ser_core.store import VectorStore
 from ser_core.transfer import Adaptation, Question, Score, Transfer
 
@@ -54,6 +55,11 @@ def start(corpus: str, onto: tuple[str, ...], store: VectorStore, question: Ques
     """Start computing a transfer in the background."""
     arguments = transferring.arguments(corpus, onto, store.key, question=question, triads=triads)
     jobs.start(data.cache(), arguments, title=transferring.title(corpus, onto))
+
+
+def start_training(plan: ReducerPlan) -> None:
+    """Start training one autoencoder in the background."""
+    jobs.start(data.cache(), plans.arguments(plan), title=plans.title(plan))
 
 
 def score(found: Transfer, where: str, method: Method, adaptation: Adaptation) -> Score:

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import export, transfer_choice, transfer_data, widgets
+from dashboard import export, on_maps, progress, runs_data, transfer_choice, transfer_data, widgets
 from dashboard.words import interval, number
+from ser_core import plans
 from ser_core.geometry import clustered, rotation, russell, targets
 from ser_core.geometry.targets import AXES
+from ser_core.models.cards import REDUCERS
 from ser_core.models.plane import Method
+from ser_core.plans import ReducerPlan
 from ser_core.plots import transfer as plot
 from ser_core.transfer import TAUGHT, UNSEEN, Adaptation, Transfer, margins
 
@@ -42,6 +45,29 @@ def show(found: Transfer) -> None:
         f"Fold {fold + 1} alone; outliers are left out. Numbers are in standard deviations of the training part; the "
         "first is that which goes more with arousal there, and both are turned so that they rise with arousal and with "
         "valence. Curves: how the clips of each emotion are spread along either."
+    )
+
+
+def elsewhere(found: Transfer) -> None:
+    """Offer the two numbers as an encoder: those of one autoencoder, trained on all clips of these emotions."""
+    question, model = found.question, st.session_state["numbers"]
+    if model not in REDUCERS:  # the plane of PCA is on all maps anyway
+        return
+    st.markdown("##### These numbers on the other pages")
+    choices = {"emotions": ",".join(question.emotions), "encoder": found.encoder, "layer": question.layer}
+    plan = ReducerPlan(model, found.own.name, **choices, seed=question.seed)
+    arguments = plans.arguments(plan)
+    run = next((one for one in runs_data.listed() if one.finished and one.facts["arguments"] == arguments), None)
+    if run is not None:
+        on_maps.offer(run, "The two numbers")
+        return
+    progress.offer(
+        arguments,
+        going="The autoencoder is being trained; you can go on elsewhere meanwhile.",
+        wanted="Each fold has networks of its own. One that is trained on all these clips can be an encoder on the other "
+        "pages, where maps of these clips are then marked as known to it.",
+        label="Train it on all clips (a few seconds, in the background)",
+        start=lambda: transfer_data.start_training(plan),
     )
 
 

@@ -4,10 +4,10 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import data, export, frame, progress, vae_data, widgets
+from dashboard import export, on_maps, vae_data, widgets
 from ser_core import latents
 from ser_core.plots import vae as plot
-from ser_core.runs import PREFIX, Run
+from ser_core.runs import Run
 
 CONFIG: Final = {"displayModeBar": False}
 FEW: Final = 3
@@ -37,7 +37,7 @@ def show(run: Run, runs: list[Run]) -> None:
     for column, one in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with column:
             _clouds(one, whole=whole, across=(2 if whole else 1) if len(shown) > 1 else (4 if whole else FEW))
-    _maps(run)
+    on_maps.offer(run, "The means of the latents")
 
 
 def _clouds(run: Run, *, whole: bool, across: int) -> None:
@@ -57,25 +57,3 @@ def _clouds(run: Run, *, whole: bool, across: int) -> None:
             figure, key=f"{key}_figure", config=CONFIG, alt="Standard deviation against mean of each latent"
         )
     export.picture(key, name=f"latents-{run.id}")
-
-
-def _maps(run: Run) -> None:
-    """Offer the means of the latents to the pages with maps."""
-    st.markdown("##### On the maps")
-    name = f"{PREFIX}{run.id}"
-    there = next((one for one in data.coverage(run.corpus) if one.encoder == name and one.n_embedded), None)
-    if there:
-        line = st.container(horizontal=True, vertical_alignment="center")
-        line.markdown(f"The means of the latents of {there.n_embedded:,} clips are an encoder on the other pages.")
-        if line.button("Open them in Explore"):
-            st.session_state["corpora"], st.session_state["encoder"] = [run.corpus], there.store.key
-            st.switch_page(frame.VIEWS / "explore.py")
-        return
-    progress.offer(
-        ["embed", run.corpus, name],
-        going="The latents are being put on the maps; you can go on elsewhere meanwhile.",
-        wanted="The means of the latents can be an encoder like any other: for Explore, Clusters, the Circle of "
-        "emotions and for placing a clip of your own.",
-        label="Put its latents on the maps (in the background)",
-        start=lambda: data.start_embedding(run.corpus, name),
-    )

@@ -103,7 +103,7 @@ def test_latents_of_two_models_side_by_side(cache, monkeypatch):
         assert shares[0] == pytest.approx(100 * between / ((means[:, first] - centre) ** 2).sum(), abs=0.51)
     app.toggle(key="_all_latents").set_value(True).run()
     assert len(json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["annotations"]) == 8
-    assert "Put its latents on the maps" in app.button[0].label
+    assert "Put them on the maps" in app.button[0].label
 
 
 def test_a_slider_makes_another_sound(cache, monkeypatch):

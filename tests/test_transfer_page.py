@@ -8,9 +8,10 @@ import pytest
 import two_corpora
 from streamlit.testing.v1 import AppTest
 
-from ser_core import transferring
+from ser_core import squeezing, transferring
 from ser_core.cache import Cache
-from ser_core.transfer import TRIADS, UNSEEN, Question
+from ser_core.plans import ReducerPlan
+from ser_core.transfer import FOUR, TRIADS, UNSEEN, Question
 
 ROOT = Path(__file__).parent.parent
 
@@ -160,3 +161,14 @@ def test_other_ways_are_compared(cache, monkeypatch):
 def test_values_without_names_are_not_explained(cache, monkeypatch):
     app = opened(cache, monkeypatch, page="attribution", learnt_on="second")
     assert "was not computed yet" in texts(app)
+
+
+def test_the_numbers_can_be_an_encoder(cache, monkeypatch):
+    app = opened(cache, monkeypatch, transfer="planes", numbers="uae")
+    assert "Train it on all clips (a few seconds, in the background)" in [one.label for one in app.button]
+    plan = ReducerPlan("uae", "first", emotions=",".join(FOUR), encoder="egemaps", layer=0)
+    squeezing.train(plan, cache=cache)
+    app = opened(cache, monkeypatch, transfer="planes", numbers="uae")
+    assert "Put them on the maps (in the background)" in [one.label for one in app.button]
+    app = opened(cache, monkeypatch, transfer="planes", numbers="pca")
+    assert not app.button

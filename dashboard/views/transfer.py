@@ -66,6 +66,7 @@ def main() -> None:
             transfer_scores.show(found)
         elif part == "planes":
             transfer_planes.show(found)
+            transfer_planes.elsewhere(found)
         else:
             transfer_planes.follows(found)
         words = ", ".join(choice.question.emotions)
