@@ -21,8 +21,8 @@ def offer(run: Run, what: str) -> None:
     progress.offer(
         ["embed", run.corpus, name],
         going="They are being put on the maps; you can go on elsewhere meanwhile.",
-        wanted=f"{what} can be an encoder like any other: for Explore, Clusters, the Circle of emotions and for placing "
-        "a clip of your own.",
+        wanted=f"{what} can be an encoder like any other: for Explore, Clusters, the Circle of emotions and for "
+        "placing a clip of your own.",
         label="Put them on the maps (in the background)",
         start=lambda: data.start_embedding(run.corpus, name),
     )

@@ -64,8 +64,8 @@ def elsewhere(found: Transfer) -> None:
     progress.offer(
         arguments,
         going="The autoencoder is being trained; you can go on elsewhere meanwhile.",
-        wanted="Each fold has networks of its own. One that is trained on all these clips can be an encoder on the other "
-        "pages, where maps of these clips are then marked as known to it.",
+        wanted="Each fold has networks of its own. One that is trained on all these clips can be an encoder on the "
+        "other pages, where maps of these clips are then marked as known to it.",
         label="Train it on all clips (a few seconds, in the background)",
         start=lambda: transfer_data.start_training(plan),
     )
