@@ -156,3 +156,17 @@ def test_the_transformer_takes_the_mean_over_time_and_knows_no_position() -> Non
     layer = found.encoder.layers[0]
     assert isinstance(layer, nn.TransformerEncoderLayer)
     assert (len(found.encoder.layers), layer.self_attn.num_heads, layer.linear1.out_features) == (4, 4, 512)
+
+
+def test_the_attention_of_the_transformer_is_torchs_own():
+    made = network("cnn_transformer", shape=(40, 282))
+    assert isinstance(made, CnnTransformer)
+    own = made.encoder.layers[0].self_attn
+    theirs = nn.MultiheadAttention(40, 4, batch_first=True)
+    theirs.load_state_dict(own.state_dict())
+    steps = torch.randn(3, 70, 40, generator=torch.Generator().manual_seed(1))
+    for ours, other in ((own, theirs), (own.double(), theirs.double())):
+        given = steps.to(ours.in_proj_weight.dtype)
+        told, _ = ours(given, given, given, need_weights=False)
+        wanted, _ = other(given, given, given, need_weights=False)
+        torch.testing.assert_close(told, wanted)

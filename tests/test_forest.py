@@ -203,3 +203,18 @@ def test_what_no_forest_can_be_learnt_from(tiny):
     found = learn(inputs, y, fold)
     with pytest.raises(InputError):
         found.probabilities(pictures)
+
+
+def test_a_limit_of_depth_grows_only_the_deeper_trees_anew():
+    random = np.random.default_rng(5)
+    x, y = random.normal(size=(150, 6)).astype(np.float32), random.integers(1, 4, 150)
+    point = {"criterion": "gini", "min_samples_leaf": 1, "min_samples_split": 2, "n_estimators": 20}
+    whole = forest._grown({**point, "max_depth": None}, x, y, seed=3, workers=1)
+    depths = [tree.get_depth() for tree in whole.estimators_]
+    limit = int(np.median(depths))
+    trees = forest._limited(whole, x, y, limit)
+    theirs = forest._grown({**point, "max_depth": limit}, x, y, seed=3, workers=1).estimators_
+    for ours, other, own, depth in zip(trees, theirs, whole.estimators_, depths, strict=True):
+        assert (ours is own) == (depth <= limit)
+        for name in ("feature", "threshold", "value"):
+            assert np.array_equal(getattr(ours.tree_, name), getattr(other.tree_, name))
