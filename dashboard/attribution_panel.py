@@ -79,6 +79,9 @@ def _words(table: pd.DataFrame, names: tuple[str, ...], k: int) -> None:
         if of.empty:
             st.markdown(f"**{word}**: no clip was told rightly.")
             continue
+        if of["low"].isna().all():
+            st.markdown(f"**{word}**: one speaker alone; what marks it cannot be told.")
+            continue
         said = {kind: _said(of[of["mark"] == kind]) for kind in ("only", "shared")}
         parts = [f"its own: {said['only']}"] if said["only"] else []
         parts += [f"shared with another emotion: {said['shared']}"] if said["shared"] else []
@@ -108,15 +111,15 @@ def _largest_first(table: pd.DataFrame, k: int) -> list[str]:
 def _clip(found: Transfer, where: str, method: Method, adaptation: Adaptation, k: int, names: tuple[str, ...]) -> None:
     landed = found.landed(where)
     rows = np.flatnonzero(found.among(where).any(axis=0)).tolist()
+    if not rows:
+        st.info(f"Every clip of {widgets.plain(landed.name)} is an outlier here: there is none to explain.")
+        return
     files = landed.clips["file"].tolist()
     words = landed.clips["emotion"].tolist()
-    titles = {landed.digests[row]: f"{PurePosixPath(files[row]).name} ({words[row]})" for row in rows}
+    titles = {row: f"{PurePosixPath(files[row]).name} ({words[row]})" for row in rows}
     held = str(st.session_state.get("clip") or "")  # a link has the beginning of it
-    known = next((digest for digest in titles if held and digest.startswith(held)), None)
-    if known:
-        st.session_state["clip"] = known
-    digest = widgets.select("clip", "Clip", list(titles), default=landed.digests[rows[0]], show=titles.__getitem__)
-    row = landed.digests.index(digest)
+    first = next((row for row in rows if held and landed.digests[row].startswith(held)), rows[0])
+    row = widgets.select("explained", "Clip", rows, default=first, show=titles.__getitem__)
     left, right = st.columns([1.6, 1], gap="large")
     shares = transfer_data.shares_of(found, where, method, adaptation, row)
     with left:

@@ -65,7 +65,7 @@ def offer(arguments: Sequence[str], *, going: str, wanted: str, label: str, star
         watch(job.title)
         return
     st.info(wanted)
-    if st.button(label, type="primary"):
+    if st.button(label, type="primary", key=f"offer {jobs.job_id(arguments)}"):
         start()
         st.rerun()
     if job and job.state in {"failed", "stopped"}:

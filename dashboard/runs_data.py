@@ -79,7 +79,7 @@ def autoencoders() -> list[Run]:
 def trainings(*, recognise: bool) -> list[Status]:
     """Return the trainings that run or ran, the latest first: of recognisers, or of autoencoders."""
     every = [job for job in data.jobs() if job.arguments[:1] == ["train"]]
-    return [job for job in every if (job.arguments[1] not in AUTOENCODERS) == recognise]
+    return [job for job in every if (job.arguments[1] not in AUTOENCODERS if recognise else job.arguments[1] == VAE)]
 
 
 def of_job(job: Status) -> Run | None:

@@ -1,16 +1,16 @@
 """What the Transfer and Attribution pages ask for: from which corpus is learnt, on which it is tried, and how."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import streamlit as st
 
-from dashboard import data, frame, progress, transfer_data, widgets
+from dashboard import data, frame, links, progress, transfer_data, widgets
 from ser_core import transferring
 from ser_core.models.plane import Method
 from ser_core.plots.transfer import METHODS
 from ser_core.store import VectorStore
-from ser_core.transfer import FOUR, UNSEEN, Adaptation, Question, Transfer
+from ser_core.transfer import FOUR, TRIADS, UNSEEN, Adaptation, Question, Transfer
 
 FOLDS: Final = {"unseen": "unseen speakers", "shared": "the same speakers, as P4"}
 ADAPTED: Final[dict[Adaptation, str]] = {
@@ -71,7 +71,10 @@ def choose() -> Choice | None:
         layer = widgets.layer(data.embedded((corpus,), chosen.store))
         folds = widgets.select("folds", "Validation on", list(FOLDS), default="unseen", show=FOLDS.__getitem__)
     order = [name for name in FOUR if name in picked] + [name for name in picked if name not in FOUR]
-    return Choice(corpus, onto, chosen.store, Question(tuple(order), layer, folds == "shared"))
+    able = tuple(name for name in onto if set(order) & set(transfer_data.emotions(name, chosen.store)))
+    if left := [name for name in onto if name not in able]:
+        links.note(f"Left out, for no clip of {', '.join(order)} is known there: {', '.join(left)}.")
+    return Choice(corpus, able, chosen.store, Question(tuple(order), layer, folds == "shared"))
 
 
 def computed(choice: Choice) -> Transfer | None:
@@ -84,12 +87,15 @@ def computed(choice: Choice) -> Transfer | None:
 
 def offer(choice: Choice, *, triads: bool) -> None:
     """Offer to compute what is missing; or say why it cannot be."""
-    if why := transfer_data.refusal(choice.corpus, choice.onto, choice.store, choice.question):
+    asked = [replace(choice.question, emotions=three) for three in TRIADS.values()] if triads else [choice.question]
+    reasons = [transfer_data.refusal(choice.corpus, choice.onto, choice.store, one) for one in asked]
+    if why := next((one for one in reasons if one), None):
         st.info(widgets.plain(why))
         return
-    what = "three emotions at a time" if triads else "ten folds"
+    what = "three emotions at a time" if triads else "ten folds or fewer"
     names = widgets.plain(", ".join(choice.onto) or "itself alone")
-    seconds = transfer_data.SECONDS * (5 if triads else 1) * max(1, len(choice.question.emotions) // 4)
+    d = int(choice.store.recipe["dim"])
+    seconds = round(transfer_data.SECONDS * (5 if triads else 1) * max(1, d / 400))
     progress.offer(
         transferring.arguments(choice.corpus, choice.onto, choice.store.key, question=choice.question, triads=triads),
         going="It is being computed; you can go on elsewhere meanwhile.",
@@ -124,4 +130,5 @@ def independence(found: Transfer) -> str:
     """Return in words whether the speakers of the validation part are new."""
     if found.speaker_independent:
         return f"{found.n_folds} folds, speakers of the validation part unseen"
-    return f"{found.n_folds} folds, **speakers are on both sides** of them, as in P4: too good for new speakers"
+    what = "speakers" if found.folds["shared"].map(len).any() else "some recordings"
+    return f"{found.n_folds} folds, **{what} are on both sides** of them: too good for new speakers"

@@ -101,7 +101,7 @@ def span(
 def _key(found: Transfer) -> tuple[object, ...]:
     return (
         found.question,
-        found.encoder,
+        found.store,
         found.own.name,
         tuple(one.name for one in found.others),
         data.stamp(),

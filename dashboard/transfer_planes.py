@@ -11,7 +11,7 @@ from dashboard.words import interval, number
 from ser_core import plans
 from ser_core.geometry import clustered, rotation, russell, targets
 from ser_core.geometry.targets import AXES
-from ser_core.models.cards import REDUCERS
+from ser_core.models.cards import KNOWN, REDUCERS
 from ser_core.models.plane import Method
 from ser_core.plans import ReducerPlan
 from ser_core.plots import transfer as plot
@@ -48,14 +48,19 @@ def show(found: Transfer) -> None:
     )
 
 
-def elsewhere(found: Transfer) -> None:
-    """Offer the two numbers as an encoder: those of one autoencoder, trained on all clips of these emotions."""
+def elsewhere(found: Transfer, *, n_layers: int) -> None:
+    """Offer the two numbers as an encoder: those of one autoencoder, trained on all clips of these emotions.
+
+    ``n_layers`` are those of the encoder.
+    """
     question, model = found.question, st.session_state["numbers"]
     if model not in REDUCERS:  # the plane of PCA is on all maps anyway
         return
     st.markdown("##### These numbers on the other pages")
-    choices = {"emotions": ",".join(question.emotions), "encoder": found.encoder, "layer": question.layer}
-    plan = ReducerPlan(model, found.own.name, **choices, seed=question.seed)
+    encoder = None if found.encoder == KNOWN[model].vectors else found.encoder
+    layer = -1 if question.layer == n_layers - 1 else question.layer
+    words = ",".join(question.emotions)
+    plan = ReducerPlan(model, found.own.name, emotions=words, encoder=encoder, layer=layer, seed=question.seed)
     arguments = plans.arguments(plan)
     run = next((one for one in runs_data.listed() if one.finished and one.facts["arguments"] == arguments), None)
     if run is not None:
@@ -176,11 +181,17 @@ def _claim(found: Transfer, first: clustered.Estimate) -> str:
     if np.isnan(first.low):
         return f"P4: “dimension 1 follows activation”. Here, on unseen clips: {said}; one speaker gives no interval."
     held = "It does here" if first.low > 0 else "That cannot be told here"
-    return f"P4: “dimension 1 follows activation”. {held}: on clips that were not learnt from, r = {said}."
+    return (
+        f"P4: “dimension 1 follows activation”. {held}: on clips that were not learnt from, r = {said}. (Number 1 is the "
+        "one that goes more with arousal in the training part; whether number 2 does as well is seen beside it.)"
+    )
 
 
 def _scale(found: Transfer) -> str:
-    return "as rated" if _rated(found) else "where the label lies on Russell's circle (no ratings here)"
+    every = (found.own, *found.others)
+    rated = [one.name for one in every if targets.targets(one.clips).source == "rated"]
+    rest = "where the label lies on Russell's circle"
+    return f"as rated ({widgets.plain(', '.join(rated))}), else {rest}" if rated else f"{rest} (no ratings here)"
 
 
 def _rated(found: Transfer) -> bool:

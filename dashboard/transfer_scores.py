@@ -17,7 +17,6 @@ from ser_core.plots.transfer import Point
 from ser_core.transfer import FOUR, TAUGHT, TRIADS, UNSEEN, Adaptation, Score, Transfer
 
 CONFIG: Final = {"displayModeBar": False}
-COUNTS: Final = {"rates": "rates", "counts": "clips"}
 
 
 def show(found: Transfer) -> None:
@@ -72,7 +71,9 @@ def triads(choice: Choice) -> None:
 
 def everywhere(choice: Choice) -> None:
     """Show the scores of what was learnt from each corpus, on each."""
-    names = [choice.corpus, *transfer_data.others(choice.corpus, choice.store)]
+    wanted = set(choice.question.emotions)
+    others = transfer_data.others(choice.corpus, choice.store)
+    names = [choice.corpus, *(one for one in others if wanted & set(transfer_data.emotions(one, choice.store)))]
     left, right = st.columns(2, gap="medium")
     with left:
         method = transfer_choice.method(planes=False)
@@ -123,7 +124,7 @@ def _triads(found: dict[str, Transfer], method: Method, adaptation: Adaptation) 
     for name, one in found.items():
         for where in one.places[1:]:
             score = transfer_data.score(one, where, method, adaptation)
-            points.append(Point(f"{name}<br>{_place(one, where)}", method, score.folds, _note(score)))
+            points.append(Point(f"{name}: {_place(one, where)}", method, score.folds, _note(score)))
     order = sorted(points, key=lambda point: -point.score.value)
     with st.container(key="transfer_triads"):
         st.plotly_chart(
@@ -131,7 +132,7 @@ def _triads(found: dict[str, Transfer], method: Method, adaptation: Adaptation) 
             alt="Recall by three emotions and place",
         )  # fmt: skip
     own = [point for point in order if point.place.endswith(_place(first, UNSEEN))]
-    best, worst = (point.place.split("<br>")[0] for point in (own[0], own[-1]))
+    best, worst = (point.place.split(":")[0] for point in (own[0], own[-1]))
     st.caption(
         "N neutral, S sadness, H happiness, A anger. In the validation part "
         f"{best} is told best ({_percent_of(own[0])}) and {worst} worst ({_percent_of(own[-1])}); P4 found N-S-A best "
@@ -148,7 +149,7 @@ def _confusion(found: dict[str, Transfer], method: Method, adaptation: Adaptatio
     with st.container(key="transfer_confusion"):
         figure = models_plot.confusion(counts, one.question.emotions, rates=True, cell=None)
         st.plotly_chart(figure, key="transfer_confusion_figure", config=CONFIG, alt="Confusion matrix of the fold")
-    st.caption(f"{counts.sum():,} clips of {widgets.plain(_place(one, where))}, fold {fold} alone: one draw among ten.")
+    st.caption(f"{counts.sum():,} clips of {widgets.plain(_place(one, where))}, fold {fold} alone.")
 
 
 def _table(table: pd.DataFrame) -> None:

@@ -108,10 +108,6 @@ class Cache:
         write_atomic(path.with_suffix(".json"), json.dumps(recipe, indent=1).encode())
         write_atomic(path, out.getvalue())
 
-    def has_arrays(self, recipe: Mapping[str, Any]) -> bool:
-        """Say whether something is kept under a recipe."""
-        return self._arrays(recipe).exists()
-
     def digests(self, files: Sequence[Path]) -> list[str | None]:
         """Return the SHA-256 of each file (None: cannot be read), reading only those that changed since the last time.
 

@@ -74,7 +74,8 @@ def train(
     )
     from ser_core.models import plane
 
-    x = found.layer(plan.layer)
+    x, n_layers = found.layer(plan.layer), len(found.layers)
+    plan = replace(plan, layer=-1 if plan.layer % n_layers == n_layers - 1 else plan.layer % n_layers)
     scale, kept = plane.typical(x, chosen(found.clips, plan))
     training = _training(plan)
     recipe = {
@@ -93,7 +94,13 @@ def train(
     name = run_files.name(recipe)
     with run_files.writing(cache, name) as folder:
         people = splits.table(found.clips, [fold := _fold(len(clips), kept)], found.digests)
-        facts = {"arguments": arguments(plan), "taught": {}, "n_outliers": len(chosen(found.clips, plan)) - len(kept)}
+        known = runs.taught(cache, encoder.name)
+        taught = {encoder.name: sum(sha in known for sha in found.digests)} if known else {}
+        facts = {
+            "arguments": arguments(plan),
+            "taught": taught,
+            "n_outliers": len(chosen(found.clips, plan)) - len(kept),
+        }
         run_files.begin(folder, recipe, clips=clips, folds=people, facts=facts)
         if not runs.get(cache, name).finished:
             started = time.monotonic()
@@ -132,6 +139,8 @@ def _training(plan: ReducerPlan) -> "AutoencoderTraining":
 
 def _settled(plan: ReducerPlan) -> ReducerPlan:
     """Return the plan with usual choices left out, and names in the order of the alphabet."""
+    if plan.encoder == KNOWN[plan.model].vectors:
+        plan = replace(plan, encoder=None)
     for name in ("speakers", "emotions"):
         if (said := getattr(plan, name)) is not None:
             plan = replace(plan, **{name: ",".join(sorted({one.strip() for one in said.split(",")}))})

@@ -98,8 +98,9 @@ class Landed:
 class Score:
     """How often emotions were told rightly: unweighted average recall, 0-1.
 
-    ``folds`` is the mean over folds with the interval over them, ``speakers`` the same mean with an interval that
-    resamples the speakers of the corpus; ``n_clips`` is the mean number of clips of a fold, ``n_removed`` of outliers.
+    ``folds`` is the mean over folds with the interval over them. ``speakers`` has an interval that resamples the
+    speakers of the corpus, around the same mean; of the validation part around the recall over the clips of all folds
+    together, for a fold has few speakers. ``n_clips`` is the mean number of clips of a fold, ``n_removed`` of outliers.
     """
 
     where: str
@@ -115,6 +116,8 @@ class Transfer:
 
     Attributes
     ----------
+    encoder, store
+        Its name, and the key that its embeddings are kept under.
     own, others
         ``own.latents`` and ``own.predicted`` have one adaptation, ``none``.
     taught
@@ -129,6 +132,7 @@ class Transfer:
 
     question: Question
     encoder: str
+    store: str
     own: Landed
     others: tuple[Landed, ...]
     taught: NDArray[np.bool_]
@@ -194,7 +198,8 @@ class Transfer:
         part = self.taught if where == TAUGHT else ~self.taught if where == UNSEEN else np.ones_like(among)
         over = clustered.over_folds(values)
         low, high = _over_speakers(landed, said, among, len(self.question.emotions), pooled=where == UNSEEN)
-        speakers = Estimate(over.value, low, high)
+        pooled = self.confusions(where, method, adaptation).sum(axis=0)
+        speakers = Estimate(_uar(pooled) if where == UNSEEN else over.value, low, high)
         return Score(where, over, speakers, float(among.sum(axis=1).mean()), float((part & ~among).sum(axis=1).mean()))
 
     def follows(self, where: str, method: Method, adaptation: Adaptation = "none") -> dict[str, tuple[Estimate, ...]]:
@@ -296,6 +301,8 @@ def _over_speakers(
     """Return the interval of the score, resampling speakers; NaN with one speaker."""
     names = sorted(set(landed.speakers))
     if len(names) < 2:
+        return np.nan, np.nan
+    if not among.any():
         return np.nan, np.nan
     drawn = [
         scores.resampled(landed.truth[on], one[on], landed.speakers[on], n_classes=n_classes, names=names)

@@ -75,7 +75,8 @@ def kept(own: Embeddings, others: Sequence[Embeddings], question: Question, *, c
         parts = [chosen(one, question.emotions) for one in (own, *others)]
     except TransferError:
         return None
-    there = all(cache.has_arrays(_recipe(parts[:1] + more, question)) for more in ([], *([one] for one in parts[1:])))
+    wanted = [parts[:1], *([parts[0], one] for one in parts[1:])]
+    there = all(cache.load_arrays(_recipe(one, question)) is not None for one in wanted)
     return transfer(own, others, question, cache=cache) if there else None
 
 
@@ -109,8 +110,12 @@ def transfer(
     SplitError
         If there is one speaker only.
     """
+    own.layer(question.layer)
     question = replace(question, layer=question.layer % len(own.layers))
     part, *rest = (chosen(one, question.emotions) for one in (own, *others))
+    corpora = [one.clips["corpus"].iloc[0] for one in (part, *rest)]
+    if len(set(corpora)) < len(corpora):
+        raise TransferError(f"{corpora[0]} is to be tried on other corpora, each once: got {', '.join(corpora)}")
     folds = _folds(part, question)
     steps = len(folds) + len(rest)
     arrays = cache.load_arrays(recipe := _recipe([part], question))
@@ -204,20 +209,24 @@ def _told(learners: Sequence[Learner], ways: Sequence[Floats], removed: NDArray[
 def _adapted(found: Transfer, fold: int, x: NDArray[np.float32], removed: NDArray[np.bool_]) -> list[Floats]:
     """Return the vectors of another corpus in the ways of `ADAPTATIONS`; its own means are those without outliers."""
     if removed.all():
-        raise TransferError("every clip of a corpus is an outlier in it: nothing is left to try")
+        raise TransferError("every clip of another corpus is an outlier in it: nothing is left to try; leave it out")
     scale = found.learners[METHODS[0]][fold].reducer.scale
     taught = scale.apply(found.own.vectors[found.among(TAUGHT)[fold]]).astype(np.float64)
     own = plane.scaled(x, np.flatnonzero(~removed)).apply(x).astype(np.float64)
     own[:, np.isinf(scale.spread)] = 0.0  # what never varied in training was not learnt
-    coloured = own @ _root(own[~removed], -0.5) @ _root(taught, 0.5)
-    return [scale.apply(x).astype(np.float64), own, coloured]
+    white = _towards(own, own[~removed], -0.5)
+    return [scale.apply(x).astype(np.float64), own, _towards(white, taught, 0.5)]
 
 
-def _root(z: Floats, power: float) -> Floats:
-    """Return a power of the covariance of vectors with 1 added to its diagonal (Sun et al., algorithm 1)."""
-    covariance = np.cov(z, rowvar=False, bias=True) + np.eye(z.shape[1])
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors * values**power) @ vectors.T
+def _towards(z: Floats, like: Floats, power: float) -> Floats:
+    """Return vectors (m, d) times a power of the covariance of others (n, d), with 1 added to its diagonal.
+
+    Sun et al., algorithm 1. By the singular vectors of the others: of thousands of values no matrix is made.
+    """
+    centred = like - like.mean(axis=0)
+    _, spread, axes = np.linalg.svd(centred, full_matrices=False)
+    gain = (np.square(spread) / len(like) + 1) ** power - 1  # 1 stays in the directions that the others do not have
+    return z + (z @ axes.T * gain) @ axes
 
 
 def _landed(found: Embeddings, question: Question, arrays: Mapping[str, NDArray[Any]]) -> Landed:
@@ -237,8 +246,9 @@ def _opened(
         method: tuple(_learner(method, arrays, k) for k in range(len(folds))) for method in METHODS
     }
     table = splits.table(found.clips, folds, found.digests)
-    constant, encoder = arrays["n_constant"].astype(np.intp), str(found.recipe["name"])
-    return Transfer(question, encoder, _landed(found, question, arrays), (), taught, table, constant, learners)
+    known: dict[str, Any] = {"encoder": str(found.recipe["name"]), "store": store.key(found.recipe)}
+    known |= {"own": _landed(found, question, arrays), "others": (), "taught": taught, "folds": table}
+    return Transfer(question, **known, n_constant=arrays["n_constant"].astype(np.intp), learners=learners)
 
 
 def _learner(method: Method, arrays: Mapping[str, NDArray[Any]], fold: int) -> Learner:

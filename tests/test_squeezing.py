@@ -58,7 +58,8 @@ def test_nothing_is_trained_twice(cache, run, monkeypatch):
 
     monkeypatch.setattr(autoencoder, "fit", never)
     assert squeezing.train(PLAN, cache=cache).id == run.id
-    same = ReducerPlan("dae", "first", emotions="anger, neutral", epochs=5, batch_size=64, learning_rate=1e-3)
+    usual = {"encoder": "egemaps", "layer": 0, "batch_size": 64, "learning_rate": 1e-3}
+    same = ReducerPlan("dae", "first", emotions="anger, neutral", epochs=5, **usual)
     assert squeezing.train(same, cache=cache).id == run.id
 
 

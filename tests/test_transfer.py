@@ -242,6 +242,8 @@ def test_errors_say_what_is_missing(tmp_path):
         transferring.transfer(mine(), [disgusted], Question(), cache=kept)
     with pytest.raises(TransferError, match="two or more, got neutral"):
         transferring.transfer(mine(), [], Question(emotions=("neutral",)), cache=kept)
+    with pytest.raises(TransferError, match="tried on other corpora, each once: got mine, mine"):
+        transferring.transfer(mine(), [mine()], Question(), cache=kept)
     one = mine(3)
     words = one.clips["emotion"].where((one.clips["emotion"] != "anger") | (one.clips["speaker"] == "02"), "fear")
     only = replace(one, clips=one.clips.assign(emotion=words))
@@ -273,6 +275,21 @@ def test_progress_is_told_and_the_command_names_the_job(cache):
         *("--seed", "0", "--triads"),
     ]
     assert transferring.arguments("first", [], "egemaps", question=Question(shared=True))[-1] == "--shared"
+
+
+def test_thousands_of_values_are_brought_nearer_too(tmp_path):
+    table, random = two_corpora.clips(3), np.random.default_rng(0)
+    own, other = (
+        two_corpora.invented(table, random.normal(size=(48, 700)).astype(np.float32), name=name, encoder="wide")
+        for name in ("own", "other")
+    )
+    found = transferring.transfer(own, [other], Question(), cache=Cache(tmp_path))
+    z = transferring.standardised(found, "other", 0, adaptation="standardise")
+    taught = transferring.standardised(found, TAUGHT, 0, adaptation="none")[found.taught[0]]
+    covariances = [np.cov(one.T, bias=True) + np.eye(700) for one in (z, taught)]
+    brought = z @ fractional_matrix_power(covariances[0], -0.5) @ fractional_matrix_power(covariances[1], 0.5)
+    assert transferring.standardised(found, "other", 0, adaptation="coral") == pytest.approx(brought.real, abs=1e-6)
+    assert sum(file.stat().st_size for file in tmp_path.glob("maps/*.npz")) < 20e6
 
 
 def test_densities_are_those_of_scipy():

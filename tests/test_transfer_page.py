@@ -81,7 +81,9 @@ def test_how_a_corpus_is_brought_nearer_can_be_chosen(cache, monkeypatch):
 def test_three_emotions_at_a_time(cache, monkeypatch):
     app = opened(cache, monkeypatch, transfer="triads")
     drawn = pictures(app)
-    assert len(drawn["Recall by three emotions and place"]["data"][-1]["x"]) == 8
+    figure = drawn["Recall by three emotions and place"]
+    assert len(figure["data"][-1]["x"]) == 8
+    assert figure["layout"]["yaxis"]["ticktext"][0].strip() == "N-S-H: first, validation part"
     assert "P4 found N-S-A best" in texts(app)
     confusion = drawn["Confusion matrix of the fold"]
     assert len(confusion["layout"]["yaxis"]["ticktext"]) == 3
@@ -121,7 +123,7 @@ def test_all_corpora_on_each_other(cache, monkeypatch):
 
 def test_what_was_not_computed_is_offered(cache, monkeypatch):
     app = opened(cache, monkeypatch, learnt_on="second")
-    assert "was not computed yet (ten folds)" in texts(app)
+    assert "was not computed yet (ten folds or fewer)" in texts(app)
     assert [one.label for one in app.button] == ["Compute it (about 12 s for 600 clips, in the background)"]
 
 
@@ -166,9 +168,20 @@ def test_values_without_names_are_not_explained(cache, monkeypatch):
 def test_the_numbers_can_be_an_encoder(cache, monkeypatch):
     app = opened(cache, monkeypatch, transfer="planes", numbers="uae")
     assert "Train it on all clips (a few seconds, in the background)" in [one.label for one in app.button]
-    plan = ReducerPlan("uae", "first", emotions=",".join(FOUR), encoder="egemaps", layer=0)
+    plan = ReducerPlan("uae", "first", emotions=",".join(FOUR))
     squeezing.train(plan, cache=cache)
     app = opened(cache, monkeypatch, transfer="planes", numbers="uae")
     assert "Put them on the maps (in the background)" in [one.label for one in app.button]
     app = opened(cache, monkeypatch, transfer="planes", numbers="pca")
     assert not app.button
+
+
+def test_several_corpora_that_were_not_computed_are_offered_each(tmp_path, monkeypatch):
+    none = two_corpora.make(tmp_path)
+    app = opened(none, monkeypatch, transfer="all")
+    assert len(app.button) == 2
+
+
+def test_a_link_that_asks_for_what_is_not_here_is_told(cache, monkeypatch):
+    app = opened(cache, monkeypatch, transfer="planes", fold="99")
+    assert "The link asks for fold “99”" in texts(app)

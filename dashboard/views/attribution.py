@@ -40,9 +40,9 @@ def main() -> None:
     if choice is None:
         return
     part = widgets.segments("attribution", "Show", list(PARTS), default="features", show=PARTS.__getitem__)
-    frame.notes()
+    above = st.container()
     located = [one for one in data.corpora() if one.name in choice.names]
-    frame.synthetic(located)
+    frame.cautions(choice.names, choice.store)
     found = transfer_choice.computed(choice)
     if found is not None:
         attribution_panel.show(found, part)
@@ -51,6 +51,8 @@ def main() -> None:
             f"Learnt from {len(found.own.clips):,} clips of {widgets.plain(found.own.name)}: {words}; "
             f"{transfer_choice.independence(found)}; encoder {widgets.plain(found.encoder)}."
         )
+    with above:
+        frame.notes()
     cited = "; ".join(f"{one.name}: {one.corpus.citation} ({one.corpus.licence})" for one in located)
     st.caption(widgets.plain(f"Source: {cited}."))
     with st.expander("How to read this page"):

@@ -49,9 +49,9 @@ def main() -> None:
     if choice is None:
         return
     part = widgets.segments("transfer", "Show", list(PARTS), default="well", show=PARTS.__getitem__)
-    frame.notes()
+    above = st.container()
     located = [one for one in data.corpora() if one.name in choice.names]
-    frame.synthetic(located)
+    frame.cautions(choice.names, choice.store)
     if part == "triads":
         transfer_scores.triads(choice)
     elif part == "all":
@@ -66,7 +66,7 @@ def main() -> None:
             transfer_scores.show(found)
         elif part == "planes":
             transfer_planes.show(found)
-            transfer_planes.elsewhere(found)
+            transfer_planes.elsewhere(found, n_layers=len(choice.store.recipe["layers"]))
         else:
             transfer_planes.follows(found)
         words = ", ".join(choice.question.emotions)
@@ -74,6 +74,8 @@ def main() -> None:
             f"{len(found.own.clips):,} clips of {widgets.plain(found.own.name)}: {words}; "
             f"{transfer_choice.independence(found)}; encoder {widgets.plain(found.encoder)}."
         )
+    with above:
+        frame.notes()
     cited = "; ".join(f"{one.name}: {one.corpus.citation} ({one.corpus.licence})" for one in located)
     st.caption(widgets.plain(f"Source: {cited}."))
     with st.expander("How to read this page"):

@@ -48,10 +48,15 @@ def transfer(
     asked = {"all": question} | {name: replace(question, emotions=three) for name, three in TRIADS.items() if triads}
     found = _computed(kept, corpus, onto, encoder, asked=asked)
     if as_json:
-        print_json({name: _said(one) for name, one in found.items()})
+        print_json({name: _said(one, _n_taught(kept, one)) for name, one in found.items()})
         return
     for one in found.values():
         _show(one)
+    if n_taught := _n_taught(kept, found["all"]):
+        typer.echo(f"The encoder itself was trained on {n_taught} of the clips that are learnt from.")
+    for other in found["all"].others:
+        if n_known := found["all"].n_known(other.name):
+            typer.echo(f"{n_known} clips of {other.name} are recordings that were learnt from.")
 
 
 @command(app, "attribute")
@@ -82,6 +87,8 @@ def attribute(
     only = None if clip is None else _row(found, place, clip)
     shares = attribution.attribute(found, place, method, adaptation=adaptation, only=only)
     table = attribution.marks(found, shares)
+    if clip is not None:  # one clip marks no emotion
+        table = table.iloc[:0]
     said: dict[str, Any] = {"corpus": corpus, "where": place, "method": method, "n_clips": len(shares.rows)}
     said |= {"n_folds": shares.n_folds, "marks": table.to_dict("records"), "agreement": None, "clip": None}
     if agree:
@@ -92,8 +99,9 @@ def attribute(
     if as_json:
         print_json(said)
         return
-    typer.echo(f"{len(shares.rows)} clips of {place} told rightly by {method}, against {shares.n_folds} references")
-    if clip is not None:
+    if clip is None:
+        typer.echo(f"{len(shares.rows)} clips of {place} told rightly by {method}, against {shares.n_folds} references")
+    else:
         order = abs(shares.shares[0]).max(axis=1).argsort()[::-1][:15]
         rows = [(words[k], *map(cell, (shares.given[0, k], *shares.shares[0, k]))) for k in order.tolist()]
         print_table("measure", "value, SD from the reference", "to number 1", "to number 2", rows=rows)
@@ -141,7 +149,14 @@ def _computed(
     return found
 
 
-def _said(found: "Transfer") -> dict[str, Any]:
+def _n_taught(kept: Cache, found: "Transfer") -> int | None:
+    """Return how many of the clips that are learnt from the encoder itself was trained on."""
+    from ser_core import trained
+
+    return trained.n_taught({"name": found.encoder}, found.own.digests, cache=kept)
+
+
+def _said(found: "Transfer", n_taught: int | None) -> dict[str, Any]:
     """Return all that comes out, as plain values."""
     from ser_core.models.plane import METHODS, PLANES
 
@@ -150,7 +165,9 @@ def _said(found: "Transfer") -> dict[str, Any]:
         "encoder": found.encoder,
         **asdict(found.question),
         "n_folds": found.n_folds,
-        "speaker_independent": found.speaker_independent,
+        "speaker_independent": found.speaker_independent and not n_taught,
+        "n_taught": n_taught,
+        "n_known": {one.name: found.n_known(one.name) for one in found.others},
         "chance": found.chance,
         "folds": found.folds.to_dict("records"),
         "n_constant": found.n_constant,

@@ -43,7 +43,7 @@ class CnnTransformer(nn.Module):
         self.first, self.second = _branch(), _branch()
         self.pool = nn.MaxPool2d((1, 4))
         layer = nn.TransformerEncoderLayer(rows, nhead=4, dim_feedforward=512, dropout=0.0, batch_first=True)
-        layer.self_attn = _Attention(rows, 4, batch_first=True)
+        layer.self_attn.__class__ = _Attention  # the same weights: another module would draw anew
         layer.dropout, layer.dropout1, layer.dropout2 = Dropout(0.4), Dropout(0.4), Dropout(0.4)
         self.encoder = nn.TransformerEncoder(layer, num_layers=4, enable_nested_tensor=False)
         self.out = nn.Linear(2 * 64 * (rows // 32) * (columns // 32) + rows, n_classes)

@@ -27,7 +27,7 @@ NOISE: Final[dict[Method, float]] = {"uae": 0.0, "dae": 1.0}
 
 @dataclass(frozen=True)
 class Reducer:
-    """What makes m numbers of a clip's d values by one method; m is 2, or d for the last of `METHODS`.
+    """What makes m numbers of a clip's d values by one method: two, or the d values themselves (``features``).
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Reducer:
     weights
         Arrays of the autoencoder, or ``axes`` (d, m) of PCA; none where the values stay as they are.
     centre, turn
-        The latents, less their mean over the training part (m,), times (m, m), are the two numbers of a clip: their
+        The latents, less their mean over the training part (2,), times (2, 2), are the two numbers of a clip: their
         deviation over the training part is 1, the first rises with arousal, the second with valence.
     """
 
@@ -48,7 +48,7 @@ class Reducer:
 
     def numbers(self, z: Floats) -> Floats:
         """Return the numbers (n, m) of standardised vectors (n, d)."""
-        return (self._squeezed(z) - self.centre) @ self.turn
+        return (self._squeezed(z) - self.centre) @ self.turn if self.weights else z
 
     def autoencoder(self) -> "Autoencoder":
         """Return the network, of ``uae`` and ``dae``."""
@@ -139,8 +139,7 @@ def reduce(method: Method, z: Floats, *, affect: Floats, scale: Scale, seed: int
         Of the autoencoders.
     """
     weights = _weights(method, z, seed)
-    m = 2 if weights else z.shape[1]
-    plain = Reducer(method, scale, weights, np.zeros(m), np.eye(m))
+    plain = Reducer(method, scale, weights, np.zeros(2), np.eye(2))
     return pointed(plain, plain.numbers(z), affect) if weights else plain
 
 
@@ -216,6 +215,7 @@ def _pointed(raw: Floats, known: Floats) -> Floats:
 
 def _correlations(raw: Floats, goal: Floats) -> Floats:
     told = ~np.isnan(goal)
-    if told.sum() < 2 or not goal[told].std() or not raw[told].std(axis=0).all():
+    if told.sum() < 2 or not goal[told].std():
         return np.zeros(2)
-    return np.array([np.corrcoef(raw[told, k], goal[told])[0, 1] for k in range(2)])
+    varies = raw[told].std(axis=0) > 0
+    return np.array([np.corrcoef(raw[told, k], goal[told])[0, 1] if varies[k] else 0.0 for k in range(2)])
