@@ -182,8 +182,8 @@ def _claim(found: Transfer, first: clustered.Estimate) -> str:
         return f"P4: “dimension 1 follows activation”. Here, on unseen clips: {said}; one speaker gives no interval."
     held = "It does here" if first.low > 0 else "That cannot be told here"
     return (
-        f"P4: “dimension 1 follows activation”. {held}: on clips that were not learnt from, r = {said}. (Number 1 is the "
-        "one that goes more with arousal in the training part; whether number 2 does as well is seen beside it.)"
+        f"P4: “dimension 1 follows activation”. {held}: on clips that were not learnt from, r = {said}. (Number 1 is "
+        "the one that goes more with arousal in the training part; whether number 2 does as well is seen beside it.)"
     )
 
 
