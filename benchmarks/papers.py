@@ -100,11 +100,12 @@ def train(plan: Plan, root: Path) -> str:
 
 
 def trained(plans: Sequence[Plan], cache: Cache, at_once: int) -> dict[Plan, Run]:
-    """Train what is not kept yet: first what has several folds, which takes longest, so that no core waits at the end."""
+    """Train what is not kept yet: first what has several folds and takes longest, so that no core waits at the end."""
     found: dict[Plan, Run] = {}
     spawn = multiprocessing.get_context("spawn")  # a fork would share OpenMP's threads
     with bar("trainings") as show, ProcessPoolExecutor(at_once, mp_context=spawn, initializer=one_thread) as pool:
-        order = sorted(reversed(plans), key=lambda plan: plan.split == "random")
+        several = [plan for plan in plans if plan.split == "speaker"]
+        order = [*reversed(several), *(plan for plan in reversed(plans) if plan not in several)]
         asked = {pool.submit(train, plan, cache.root): plan for plan in order}
         show(0, len(asked))
         try:

@@ -97,7 +97,7 @@ def _words(table: pd.DataFrame, names: tuple[str, ...], k: int) -> None:
 def _said(table: pd.DataFrame) -> str:
     order = table.reindex(table["mean"].abs().sort_values(ascending=False).index)
     return ", ".join(
-        f"{widgets.plain(str(feature).lower())} ({'+' if mean > 0 else ''}{number(mean)})"
+        f"{widgets.plain(str(feature))} ({'+' if mean > 0 else ''}{number(mean)})"
         for feature, mean in zip(order["feature"], order["mean"], strict=True)
     )
 

@@ -78,8 +78,11 @@ def elsewhere(found: Transfer, *, n_layers: int) -> None:
 
 def follows(found: Transfer) -> None:
     """Show what the numbers follow, and how the plane is turned in other corpora."""
-    method = transfer_choice.method(planes=True)
-    adaptation = transfer_choice.adaptation() if found.others else "none"
+    left, right = st.columns(2, gap="medium")
+    with left:
+        method = transfer_choice.method(planes=True)
+    with right:
+        adaptation = transfer_choice.adaptation() if found.others else "none"
     st.markdown("##### What the two numbers follow")
     goes = {where: found.follows(where, method, adaptation) for where in found.places[1:]}
     for column, name in zip(st.columns(2, gap="large"), reversed(AXES), strict=True):

@@ -141,7 +141,7 @@ def test_features_by_emotion_are_named(cache, monkeypatch):
     assert sum(trace["type"] == "violin" for trace in figure["data"]) == 80
     said = texts(app)
     assert "What marks each emotion (number 1)" in said
-    assert "loudness (+" in said
+    assert "Loudness (+" in said
     assert "the reference is neutral" in said
 
 

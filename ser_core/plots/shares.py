@@ -41,8 +41,8 @@ def violins(shares: Floats, truth: NDArray[np.intp], *, names: Sequence[str], fe
     out.update_layout(rows.bare() | {"height": FEATURE * len(features) + 90, "violingap": 0, "hovermode": False})
     out.update_layout(margin={"l": 0, "r": 8, "t": 34, "b": 0})
     out.update_annotations(font_size=13)
-    low, high = (float(value) for value in np.percentile(shares, [0.2, 99.8]))
-    span = [min(low, -0.3) * 1.1, max(high, 0.3) * 1.1]
+    ends = np.array([np.percentile(shares[truth == number], [1, 99], axis=0) for number in there])
+    span = [min(float(ends.min()), -0.3) * 1.1, max(float(ends.max()), 0.3) * 1.1]
     axis: dict[str, Any] = {"range": span, "fixedrange": True, "gridcolor": rows.FAINT, "zerolinecolor": rows.WHISKER}
     out.update_xaxes(axis | {"zeroline": True, "title": {"text": "adds (SD)", "standoff": 6}})
     out.update_yaxes(rows.places([shown(one) for one in features]) | {"fixedrange": True})

@@ -23,8 +23,8 @@ METHODS: Final = {
     "features": ("all values", "#8d8d8d", "cross"),
 }
 """Words, colour and shape of each."""
-PLACE: Final = 92
-"""Height of a place with its methods, in pixels."""
+METHOD: Final = 23
+"""Height of a method of a place, in pixels; a place is as high as two at least."""
 PLANE: Final = 400
 TURNED: Final = 380
 CELL: Final = 64
@@ -69,7 +69,8 @@ def scores(points: Sequence[Point], *, chance: float) -> go.Figure:
                 marker={"size": 10, "color": ink, "symbol": symbol},
             )
         )  # fmt: skip
-    out.update_layout(showlegend=True, legend=rows.legend(), height=PLACE * len(places) + 90, margin_r=24)
+    height = METHOD * max(2, len(used)) * len(places) + 90
+    out.update_layout(showlegend=len(used) > 1, legend=rows.legend(), height=height, margin_r=24)
     out.update_xaxes(range=[0, 100], dtick=20, ticksuffix=" %")
     for edge in range(1, len(places)):
         out.add_shape(
@@ -170,7 +171,8 @@ def turned(
                 go.Scatter(
                     x=ends[:, 0], y=ends[:, 1], mode="lines+markers", name=shown(name), showlegend=column == 1,
                     line={"color": ink, "width": 1.5, "dash": "dot"},
-                    marker={"size": 12, "color": ink, "symbol": ["circle-open", "circle"], "line": {"width": 2}},
+                    marker={"size": 12, "color": ink, "symbol": ["circle-open", "circle"],
+                            "line": {"width": 2, "color": ink}},
                     hovertemplate=f"{shown(name)}: %{{x:.2f}}, %{{y:.2f}}<extra></extra>",
                 ), 1, column,
             )  # fmt: skip

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
-BARS = ".st-key-waterfall .barlayer path"
+BARS = ".st-key-waterfall .waterfalllayer .point path, .st-key-waterfall .barlayer .point path"
 
 
 @pytest.fixture(scope="module")
