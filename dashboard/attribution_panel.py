@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data, export, transfer_choice, transfer_data, widgets
+from dashboard.transfer_choice import Choice
 from dashboard.words import number
 from ser_core import attribution, audio, spectrogram
 from ser_core.models.plane import Method
@@ -21,6 +22,11 @@ NETWORKS: Final[tuple[Method, ...]] = ("dae", "uae")
 WAYS: Final = {"gradients": "integrated gradients", "shapley": "Shapley values, 25 orders"}
 MOST: Final = 14
 """Measures that a waterfall names; the others are added up."""
+
+
+def refusal(choice: Choice) -> str | None:
+    """Say why nothing can be explained, before anything is computed; None where it can."""
+    return attribution.refusal(str(choice.store.recipe["name"]), choice.question)
 
 
 def show(found: Transfer, part: str) -> None:

@@ -13,10 +13,11 @@ from dashboard.data import Source
 from ser_core import attribution, jobs, plans, transferring
 from ser_core.attribution import Attribution
 from ser_core.emotions import EMOTIONS, common_name
+from ser_core.geometry.clustered import Estimate
 from ser_core.models.plane import Method
 from ser_core.plans import ReducerPlan
 from ser_core.store import VectorStore
-from ser_core.transfer import Adaptation, Question, Score, Transfer
+from ser_core.transfer import UNSEEN, Adaptation, Question, Score, Transfer
 
 SECONDS: Final = 12
 """About what ten folds of six hundred clips of 88 values take."""
@@ -65,6 +66,26 @@ def start_training(plan: ReducerPlan) -> None:
 def score(found: Transfer, where: str, method: Method, adaptation: Adaptation) -> Score:
     """Return `Transfer.score`."""
     return _score(_key(found), where, method, adaptation, found)
+
+
+def scored(
+    pair: tuple[str, str], store: VectorStore, question: Question, *, method: Method, adaptation: Adaptation
+) -> Score | None:
+    """Return how well what is learnt from the first of two corpora does on the second; None if it was not computed.
+
+    Of a corpus on itself it is the validation part.
+    """
+    return _scored(data.source(pair[:1], store), pair[1], question, _written(), method, adaptation)
+
+
+def follows(found: Transfer, where: str, method: Method, adaptation: Adaptation) -> dict[str, tuple[Estimate, ...]]:
+    """Return `Transfer.follows`."""
+    return _follows(_key(found), where, method, adaptation, found)
+
+
+def undone(found: Transfer, where: str, method: Method, adaptation: Adaptation) -> tuple[Estimate, Estimate]:
+    """Return `Transfer.undone` after the shift, and after the turn as well."""
+    return _undone(_key(found), where, method, adaptation, found)
 
 
 def shares(found: Transfer, where: str, method: Method, adaptation: Adaptation) -> Attribution:
@@ -119,6 +140,34 @@ def _written() -> float:
 def _found(source: Source, onto: tuple[str, ...], question: Question, written: float) -> Transfer | None:
     own, *rest = (data.opened(replace(source, names=(name,))) for name in (*source.names, *onto))
     return transferring.kept(own, rest, question, cache=source.cache)
+
+
+@st.cache_data(max_entries=1024, show_spinner=False)
+def _scored(
+    source: Source, other: str, question: Question, written: float, method: Method, adaptation: Adaptation
+) -> Score | None:
+    itself = other == source.names[0]
+    onto = () if itself else (other,)
+    own, *rest = (data.opened(replace(source, names=(name,))) for name in (*source.names, *onto))
+    found = transferring.kept(own, rest, question, cache=source.cache)
+    if found is None:
+        return None
+    return found.score(UNSEEN, method) if itself else found.score(other, method, adaptation)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _follows(
+    key: tuple[object, ...], where: str, method: Method, adaptation: Adaptation, _found: Transfer
+) -> dict[str, tuple[Estimate, ...]]:
+    return _found.follows(where, method, adaptation)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _undone(
+    key: tuple[object, ...], where: str, method: Method, adaptation: Adaptation, _found: Transfer
+) -> tuple[Estimate, Estimate]:
+    shifted, turned = (_found.undone(where, method, adaptation, turned=both) for both in (False, True))
+    return shifted, turned
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

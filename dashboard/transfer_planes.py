@@ -1,6 +1,6 @@
 """Where clips of each corpus lie by two numbers, which of them follows arousal, and how the plane turns."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -44,7 +44,7 @@ def show(found: Transfer) -> None:
     st.caption(
         f"Fold {fold + 1} alone; outliers are left out. Numbers are in standard deviations of the training part; the "
         "first is that which goes more with arousal there, and both are turned so that they rise with arousal and with "
-        "valence. Curves: how the clips of each emotion are spread along either."
+        "valence. Curves: how the clips of each emotion are spread along either. Ring: the clip in hand."
     )
 
 
@@ -84,7 +84,7 @@ def follows(found: Transfer) -> None:
     with right:
         adaptation = transfer_choice.adaptation() if found.others else "none"
     st.markdown("##### What the two numbers follow")
-    goes = {where: found.follows(where, method, adaptation) for where in found.places[1:]}
+    goes = {where: transfer_data.follows(found, where, method, adaptation) for where in found.places[1:]}
     for column, name in zip(st.columns(2, gap="large"), reversed(AXES), strict=True):
         with column:
             entries = [
@@ -119,25 +119,35 @@ def _plane(found: Transfer, where: str, method: Method, adaptation: Adaptation, 
     points = found.planes(where, method, adaptation)[fold]
     n, name = int((~np.isnan(points[:, 0])).sum()), _place(found, where)
     st.markdown(f"**{widgets.plain(name)}** ({n:,} clips)")
-    _scatter(f"plane_{where.replace(' ', '_')}", points, found.landed(where).clips, span, NUMBERS)
+    held, digests = str(st.session_state.get("clip") or ""), found.landed(where).digests
+    chosen = next((row for row, digest in enumerate(digests) if held and digest.startswith(held)), None)
+    key = f"plane_{where.replace(' ', '_')}"
+    _scatter(key, points, found.landed(where).clips, span=span, axes=NUMBERS, chosen=chosen)
 
 
 def _affect(found: Transfer) -> None:
-    goal = targets.known(found.own.clips)
+    goal, ends = targets.known(found.own.clips), np.array([[-1.1, 1.1], [-1.1, 1.1]])
     st.markdown(f"**{widgets.plain(found.own.name)}, rated** ({int((~np.isnan(goal[:, 0])).sum()):,} clips)")
-    _scatter(
-        "plane_rated", goal[:, ::-1], found.own.clips, np.array([[-1.1, 1.1], [-1.1, 1.1]]), ("arousal", "valence")
-    )
+    _scatter("plane_rated", goal[:, ::-1], found.own.clips, span=ends, axes=("arousal", "valence"), chosen=None)
 
 
-def _scatter(key: str, points: np.ndarray, clips: pd.DataFrame, span: np.ndarray, axes: tuple[str, str]) -> None:
+def _scatter(
+    key: str,
+    points: np.ndarray,
+    clips: pd.DataFrame,
+    *,
+    span: np.ndarray,
+    axes: tuple[str, str],
+    chosen: int | None,
+) -> None:
     words = clips["emotion"].tolist()
     at = tuple(np.linspace(low, high, GRID) for low, high in span)
     along = [margins(points[:, k], words, at[k]) for k in range(2)]
     both = {word: (along[0][word], along[1][word]) for word in along[0] if word in along[1]}
     ends = tuple((float(low), float(high)) for low, high in span)
+    how: dict[str, Any] = {"axes": axes, "span": (ends[0], ends[1]), "margins": both, "at": (at[0], at[1])}
     with st.container(key=key):
-        figure = plot.plane(points, words, axes=axes, span=(ends[0], ends[1]), margins=both, at=(at[0], at[1]))
+        figure = plot.plane(points, words, **how, chosen=chosen)
         st.plotly_chart(figure, key=f"{key}_figure", config=CONFIG, alt="Clips by two numbers, coloured by emotion")
     export.picture(key, name=key)
 
@@ -162,7 +172,7 @@ def _turning(found: Transfer, method: Method, adaptation: Adaptation) -> None:
     degrees = np.array([one.degrees for one in found.turns(where, method, adaptation)])
     mean, together = russell.circular_mean(degrees.tolist(), [1.0] * len(degrees))
     score = transfer_data.score(found, where, method, adaptation).folds
-    shifted, turned = (found.undone(where, method, adaptation, turned=both) for both in (False, True))
+    shifted, turned = transfer_data.undone(found, where, method, adaptation)
     st.markdown(
         f"Open: the centres in the training part of {widgets.plain(found.own.name)}; filled: in "
         f"{widgets.plain(where)}. Over the folds the turn goes from {number(degrees.min(), digits=0)}° to "
@@ -172,6 +182,8 @@ def _turning(found: Transfer, method: Method, adaptation: Adaptation) -> None:
         f"{number(100 * shifted.value, digits=1)} %, shifted and turned {number(100 * turned.value, digits=1)} %"
         f"{interval((100 * turned.low, 100 * turned.high), digits=1, say='95 % over folds: ')}."
     )
+    if np.isnan(turned.value):
+        st.caption(f"{widgets.plain(where)} has one speaker: what a turn brings is tried on speakers left out.")
     st.caption(
         "Shift and turn (orthogonal Procrustes) are fitted to the labelled clips of the corpus's other speakers for "
         "each speaker: it shows what stands between the corpora, and needs labels of the new one."
@@ -192,13 +204,13 @@ def _claim(found: Transfer, first: clustered.Estimate) -> str:
 
 def _scale(found: Transfer) -> str:
     every = (found.own, *found.others)
-    rated = [one.name for one in every if targets.targets(one.clips).source == "rated"]
+    rated = [one.name for one in every if targets.rated(one.clips)]
     rest = "where the label lies on Russell's circle"
     return f"as rated ({widgets.plain(', '.join(rated))}), else {rest}" if rated else f"{rest} (no ratings here)"
 
 
 def _rated(found: Transfer) -> bool:
-    return targets.targets(found.own.clips).source == "rated"
+    return targets.rated(found.own.clips)
 
 
 def _place(found: Transfer, where: str) -> str:

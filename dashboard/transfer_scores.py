@@ -1,7 +1,7 @@
 """How well emotions are told in the corpus that was learnt from, and in others: by method, three at a time, and all."""
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -86,12 +86,11 @@ def everywhere(choice: Choice) -> None:
     )
     for row, corpus in enumerate(names):
         for column, other in enumerate(names):
-            onto = () if other == corpus else (other,)
-            found = transfer_data.found(corpus, onto, choice.store, choice.question)
-            if found is None:
+            how: dict[str, Any] = {"method": method, "adaptation": adaptation}
+            one = transfer_data.scored((corpus, other), choice.store, choice.question, **how)
+            if one is None:
                 missing.append((corpus, other))
                 continue
-            one = transfer_data.score(found, UNSEEN if not onto else other, method, adaptation if onto else "none")
             values[row, column] = one.folds.value
             says[row][column] = f"learnt from {corpus}, tried on {other}: {_percent(one)}<br>{_note(one)}"
     if not np.isnan(values).all():

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ser_core import egemaps_words, scores, transferring
 from ser_core.errors import SerError
 from ser_core.models.plane import Method
-from ser_core.transfer import UNSEEN, Adaptation, Transfer
+from ser_core.transfer import UNSEEN, Adaptation, Question, Transfer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -136,20 +136,26 @@ def attribute(
     return Attribution(where, method, rows, *parts, landed.truth[rows], landed.speakers[rows], n_folds)
 
 
+def refusal(encoder: str, question: Question) -> str | None:
+    """Say why nothing can be explained, whatever is computed; None where it can."""
+    if encoder != "egemaps":
+        return f"the values of {encoder} have no names, and what they add would tell nothing: choose egemaps"
+    if NEUTRAL not in question.emotions:
+        return f"clips are explained against neutral ones, and {NEUTRAL} is not among the emotions: choose it, too"
+    return None
+
+
 def names(found: Transfer) -> tuple[str, ...]:
     """Return what the values of a clip are called.
 
     Raises
     ------
     AttributionError
-        If nobody has named them: an attribution in numbers alone would tell nothing.
+        With the sentence of `refusal`.
     """
-    words = tuple(one.words for one in egemaps_words.measures())
-    if found.encoder != "egemaps" or found.own.vectors.shape[1] != len(words):
-        raise AttributionError(
-            f"the values of {found.encoder} have no names, and what they add would tell nothing: choose egemaps"
-        )
-    return words
+    if why := refusal(found.encoder, found.question):
+        raise AttributionError(why)
+    return tuple(one.words for one in egemaps_words.measures())
 
 
 def features() -> tuple[str, ...]:
@@ -232,9 +238,8 @@ def _reference(found: Transfer, fold: int, method: Method) -> Floats | None:
 
 
 def _no_reference(found: Transfer, method: Method) -> str:
-    if NEUTRAL not in found.question.emotions:
-        return f"clips are explained against neutral ones, and {NEUTRAL} is not among the emotions: choose it, too"
-    return f"no neutral clip of the validation parts was told rightly by {method}: there is nothing to compare with"
+    unfit = refusal("egemaps", found.question)
+    return unfit or f"no neutral clip of the validation parts was told rightly by {method}: nothing to compare with"
 
 
 def _shares(encoder: "nn.Sequential", z: Floats, reference: Floats, way: Way) -> Floats:

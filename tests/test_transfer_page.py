@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import two_corpora
 from streamlit.testing.v1 import AppTest
@@ -160,9 +161,21 @@ def test_other_ways_are_compared(cache, monkeypatch):
     assert len(table) == 4
 
 
-def test_values_without_names_are_not_explained(cache, monkeypatch):
-    app = opened(cache, monkeypatch, page="attribution", learnt_on="second")
-    assert "was not computed yet" in texts(app)
+def test_without_neutral_clips_nothing_is_explained_nor_computed(cache, monkeypatch):
+    app = opened(cache, monkeypatch, page="attribution", of="sadness,anger")
+    assert "neutral is not among the emotions: choose it, too" in texts(app)
+    assert not app.button
+
+
+def test_the_clip_in_hand_is_ringed(cache, monkeypatch):
+    digest = found(cache).own.digests[7]
+    app = opened(cache, monkeypatch, transfer="planes", clip=digest[:12])
+    figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    rings = [
+        trace for one in figures for trace in one["data"] if trace.get("marker", {}).get("symbol") == "circle-open"
+    ]
+    rings = [trace for trace in rings if trace["marker"]["size"] == 15]
+    assert len(rings) == 1
 
 
 def test_the_numbers_can_be_an_encoder(cache, monkeypatch):
@@ -185,3 +198,17 @@ def test_several_corpora_that_were_not_computed_are_offered_each(tmp_path, monke
 def test_a_link_that_asks_for_what_is_not_here_is_told(cache, monkeypatch):
     app = opened(cache, monkeypatch, transfer="planes", fold="99")
     assert "The link asks for fold “99”" in texts(app)
+
+
+def test_ratings_are_drawn_beside_the_numbers(tmp_path, monkeypatch):
+    rated = Cache(tmp_path / "cache")
+    two_corpora.add(tmp_path, rated, "first", n_speakers=3, seed=1)
+    table = pd.read_csv(tmp_path / "first" / "metadata.csv", dtype=str)
+    affect = np.array([two_corpora.AFFECT[word] for word in table["emotion"]]) / 2
+    table.assign(valence=affect[:, 0], arousal=affect[:, 1]).to_csv(tmp_path / "first" / "metadata.csv", index=False)
+    transferring.transfer(two_corpora.opened(rated, "first"), [], Question(), cache=rated)
+    app = opened(rated, monkeypatch, transfer="planes")
+    assert "first, rated (48 clips)" in texts(app).replace("*", "")
+    assert len(app.get("plotly_chart")) == 3
+    app = opened(rated, monkeypatch, transfer="follows")
+    assert "as rated (first)" in texts(app)

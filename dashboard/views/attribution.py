@@ -43,7 +43,11 @@ def main() -> None:
     above = st.container()
     located = [one for one in data.corpora() if one.name in choice.names]
     frame.cautions(choice.names, choice.store)
-    found = transfer_choice.computed(choice)
+    if why := attribution_panel.refusal(choice):
+        st.info(widgets.plain(why))
+        found = None
+    else:
+        found = transfer_choice.computed(choice)
     if found is not None:
         attribution_panel.show(found, part)
         words = ", ".join(choice.question.emotions)

@@ -78,10 +78,14 @@ def attribute(
     as_json: JsonOption = False,
 ) -> None:
     """Say what each feature adds to the two numbers of a clip, by emotion; of the last corpus that is named."""
-    from ser_core import attribution
+    from ser_core import attribution, catalogue
+    from ser_core.attribution import AttributionError
     from ser_core.transfer import UNSEEN
 
     kept, question = where(cache), _question(emotions, layer, seed, shared=shared)
+    names = [corpus, *(name for name in catalogue.split(onto) if name)]
+    if why := attribution.refusal(str(choices.find(kept, names, encoder).recipe["name"]), question):
+        raise AttributionError(why)
     found = _computed(kept, corpus, onto, encoder, asked={"all": question})["all"]
     words, place = attribution.names(found), found.others[-1].name if found.others else UNSEEN
     only = None if clip is None else _row(found, place, clip)

@@ -84,6 +84,14 @@ def known(clips: pd.DataFrame) -> NDArray[np.float64]:
         return np.full((len(clips), 2), np.nan)
 
 
+def rated(clips: pd.DataFrame) -> bool:
+    """Say whether `known` are ratings."""
+    try:
+        return targets(clips).source == "rated"
+    except AffectError:
+        return False
+
+
 def _range(lowest: float, highest: float) -> tuple[int, int] | None:
     for low, high in SCALES:
         if low <= lowest and highest <= high and (low >= 0 or lowest < 0):

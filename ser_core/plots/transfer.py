@@ -87,7 +87,7 @@ def plane(
     span: tuple[tuple[float, float], tuple[float, float]],
     margins: Mapping[str, tuple[Floats, Floats]],
     at: tuple[Floats, Floats],
-    chosen: int | None = None,
+    chosen: int | None,
 ) -> go.Figure:
     """Draw clips by two numbers, and how each emotion is spread along either (P4, Figure 4 a-f).
 
@@ -102,7 +102,7 @@ def plane(
     margins
         By emotion, densities along the first and the second axis at the values ``at``.
     chosen
-        Row of a clip to be ringed.
+        Row of a clip to be ringed, None for none.
     """
     out = make_subplots(
         rows=2, cols=2, shared_xaxes=True, shared_yaxes=True, column_widths=[0.86, 0.14], row_heights=[0.15, 0.85],
