@@ -175,7 +175,7 @@ def test_ser_demo_makes_and_embeds_it_and_the_story_can_be_heard(cache: Cache, m
     done = CliRunner().invoke(app, ["demo", "--cache", str(cache.root)])
     assert done.exit_code == 0, done.output
     assert "demo-diary: 84 clips" in done.stdout
-    assert asked == ["demo-diary", "demo-english", "regression", "check", "demo-english"]
+    assert asked == ["demo-diary", "demo-german", "demo-french", "demo-english", "regression", "check", "demo-english"]
     located = catalogue.get(cache, "demo-diary")
     found = embeddings.load(located, embeddings.find_store([located], "egemaps", cache=cache), cache=cache)
     assert (len(found.clips), found.n_pending) == (84, 0)

@@ -123,7 +123,7 @@ def test_unknown_speakers_are_not_one_voice(run):
 
 def test_a_recogniser_has_no_latents(cache, clips):
     svm = experiments.train(Plan("svm", "voices", encoder="logmel", split="random"), cache=cache)
-    with pytest.raises(LatentsError, match="no autoencoder"):
+    with pytest.raises(LatentsError, match="no variational autoencoder"):
         latents.carried(svm, clips, cache=cache, seed=0)
 
 
