@@ -132,3 +132,15 @@ def independence(found: Transfer) -> str:
         return f"{found.n_folds} folds, speakers of the validation part unseen"
     what = "speakers" if found.folds["shared"].map(len).any() else "some recordings"
     return f"{found.n_folds} folds, **{what} are on both sides** of them: too good for new speakers"
+
+
+def sources(choice: Choice, found: Transfer | None) -> None:
+    """Say what was learnt from, if it was, and where the clips come from."""
+    if found is not None:
+        st.caption(
+            f"Learnt from {len(found.own.clips):,} clips of {widgets.plain(found.own.name)}: "
+            f"{', '.join(choice.question.emotions)}; {independence(found)}; encoder {widgets.plain(found.encoder)}."
+        )
+    located = [one for one in data.corpora() if one.name in choice.names]
+    cited = "; ".join(f"{one.name}: {one.corpus.citation} ({one.corpus.licence})" for one in located)
+    st.caption(widgets.plain(f"Source: {cited}."))

@@ -100,14 +100,7 @@ def _pictures(located: Located, name: str, *, cache: Cache, progress: Callable[.
 
 def _prepare(plan: VaePlan, found: Embeddings, located: Located) -> _Work:
     classes = located.classes(found.clips["emotion"])
-    clips = pd.DataFrame(
-        {
-            "file": found.clips["file"],
-            "sha": found.digests,
-            "speaker": found.clips["speaker"].astype(str),
-            "truth": [classes.index(word) for word in found.clips["emotion"]],
-        }
-    )
+    clips = run_files.listed(found.clips, found.digests, classes=classes)
     rows = chosen(found.clips, plan)
     fold = Fold(rows, np.setdiff1d(np.arange(len(clips)), rows))
     training = _training(plan)

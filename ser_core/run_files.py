@@ -9,7 +9,7 @@ is trained. Text is UTF-8, numbers have all their digits.
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,6 +109,13 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Return recipe and facts of a run; None if there is none, or they are damaged."""
     recipe, facts = (read_json(folder / file) for file in ("recipe.json", "facts.json"))
     return (recipe, facts) if recipe and facts and name(recipe) == folder.name else None
+
+
+def listed(clips: pd.DataFrame, digests: Sequence[str], *, classes: Sequence[str]) -> pd.DataFrame:
+    """Return the table of columns `CLIPS` that `begin` keeps, of a corpus's clips whose emotions are ``classes``."""
+    truth = [classes.index(word) for word in clips["emotion"]]
+    speakers = clips["speaker"].astype(str)
+    return pd.DataFrame({"file": clips["file"], "sha": digests, "speaker": speakers, "truth": truth})
 
 
 def begin(

@@ -64,14 +64,7 @@ def train(
 
     found = embeddings.embed(located, encoder, cache=cache, workers=workers, progress=tell)
     classes = located.classes(found.clips["emotion"])
-    clips = pd.DataFrame(
-        {
-            "file": found.clips["file"],
-            "sha": found.digests,
-            "speaker": found.clips["speaker"].astype(str),
-            "truth": [classes.index(word) for word in found.clips["emotion"]],
-        }
-    )
+    clips = run_files.listed(found.clips, found.digests, classes=classes)
     from ser_core.models import plane
 
     x, n_layers = found.layer(plan.layer), len(found.layers)

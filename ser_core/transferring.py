@@ -16,7 +16,7 @@ from ser_core.errors import SerError
 from ser_core.geometry import targets
 from ser_core.models import plane
 from ser_core.models.plane import METHODS, PLANES, Learner, Method
-from ser_core.splits import Fold
+from ser_core.splits import Fold, SplitError
 from ser_core.transfer import ADAPTATIONS, TAUGHT, UNSEEN, Adaptation, Landed, Question, Transfer
 
 Floats = NDArray[np.float64]
@@ -106,9 +106,8 @@ def transfer(
     Raises
     ------
     TransferError
-        If the corpus lacks an emotion, in all or in a fold's training part, or another corpus has no clip of any.
-    SplitError
-        If there is one speaker only.
+        If the corpus lacks an emotion, in all or in a fold's training part, or has one speaker only, or another corpus
+        has no clip of any.
     """
     own.layer(question.layer)
     question = replace(question, layer=question.layer % len(own.layers))
@@ -159,7 +158,10 @@ def _folds(found: Embeddings, question: Question) -> list[Fold]:
         )
     if len(question.emotions) < 2:
         raise TransferError(f"telling emotions apart needs two or more, got {_either(question.emotions)}")
-    folds = splits.tenths(found.clips, shared=question.shared, seed=question.seed)
+    try:
+        folds = splits.tenths(found.clips, shared=question.shared, seed=question.seed)
+    except SplitError as error:
+        raise TransferError(f"{name}: {error}") from error
     for number, fold in enumerate(folds, start=1):
         if lacking := [word for word in question.emotions if word not in words[fold.train]]:
             raise TransferError(

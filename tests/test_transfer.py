@@ -232,7 +232,7 @@ def test_one_speaker_is_tried_without_an_interval_over_speakers(cache, tmp_path)
 
 def test_errors_say_what_is_missing(tmp_path):
     kept = Cache(tmp_path)
-    with pytest.raises(SplitError, match="two speakers or more; found 01"):
+    with pytest.raises(TransferError, match="mine: unseen speakers need two speakers or more; found 01"):
         transferring.transfer(mine(1), [], Question(), cache=kept)
     with pytest.raises(TransferError, match="mine has no clip of anger"):
         transferring.transfer(mine(emotions=FOUR[:3]), [], Question(), cache=kept)

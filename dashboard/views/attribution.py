@@ -4,7 +4,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import attribution_panel, data, frame, links, transfer_choice, widgets
+from dashboard import attribution_panel, frame, links, transfer_choice, widgets
 
 SEEN: Final = (
     "What each measure of a voice adds to the two numbers that an autoencoder makes of a clip, against the mean of "
@@ -41,7 +41,6 @@ def main() -> None:
         return
     part = widgets.segments("attribution", "Show", list(PARTS), default="features", show=PARTS.__getitem__)
     above = st.container()
-    located = [one for one in data.corpora() if one.name in choice.names]
     frame.cautions(choice.names, choice.store)
     if why := attribution_panel.refusal(choice):
         st.info(widgets.plain(why))
@@ -50,15 +49,9 @@ def main() -> None:
         found = transfer_choice.computed(choice)
     if found is not None:
         attribution_panel.show(found, part)
-        words = ", ".join(choice.question.emotions)
-        st.caption(
-            f"Learnt from {len(found.own.clips):,} clips of {widgets.plain(found.own.name)}: {words}; "
-            f"{transfer_choice.independence(found)}; encoder {widgets.plain(found.encoder)}."
-        )
     with above:
         frame.notes()
-    cited = "; ".join(f"{one.name}: {one.corpus.citation} ({one.corpus.licence})" for one in located)
-    st.caption(widgets.plain(f"Source: {cited}."))
+    transfer_choice.sources(choice, found)
     with st.expander("How to read this page"):
         st.markdown(REFERENCES)
     links.publish()

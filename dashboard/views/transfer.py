@@ -4,7 +4,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import data, frame, links, transfer_choice, transfer_planes, transfer_scores, widgets
+from dashboard import frame, links, transfer_choice, transfer_planes, transfer_scores, widgets
 
 SEEN: Final = (
     "Emotions are learnt from the clips of one corpus and told in others: from all values of a clip, or from two "
@@ -49,8 +49,7 @@ def main() -> None:
     if choice is None:
         return
     part = widgets.segments("transfer", "Show", list(PARTS), default="well", show=PARTS.__getitem__)
-    above = st.container()
-    located = [one for one in data.corpora() if one.name in choice.names]
+    above, found = st.container(), None
     frame.cautions(choice.names, choice.store)
     if part == "triads":
         transfer_scores.triads(choice)
@@ -69,15 +68,9 @@ def main() -> None:
             transfer_planes.elsewhere(found, n_layers=len(choice.store.recipe["layers"]))
         else:
             transfer_planes.follows(found)
-        words = ", ".join(choice.question.emotions)
-        st.caption(
-            f"{len(found.own.clips):,} clips of {widgets.plain(found.own.name)}: {words}; "
-            f"{transfer_choice.independence(found)}; encoder {widgets.plain(found.encoder)}."
-        )
     with above:
         frame.notes()
-    cited = "; ".join(f"{one.name}: {one.corpus.citation} ({one.corpus.licence})" for one in located)
-    st.caption(widgets.plain(f"Source: {cited}."))
+    transfer_choice.sources(choice, found)
     with st.expander("How to read this page"):
         st.markdown(REFERENCES)
     links.publish()
