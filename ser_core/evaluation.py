@@ -23,8 +23,12 @@ __all__ = ["Evaluation", "EvaluationError", "confusion", "cross_validate", "labe
 
 def labelled(embeddings: Embeddings) -> Embeddings:
     """Return the clips whose emotion and speaker are known: one of an unknown speaker may be of a training speaker."""
-    known = ~embeddings.clips[["emotion", "speaker"]].isin([UNKNOWN]).any(axis=1)
-    return take(embeddings, np.flatnonzero(known))
+    return take(embeddings, np.flatnonzero(known(embeddings.clips)))
+
+
+def known(clips: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return, for each clip, whether its emotion and its speaker are known."""
+    return ~clips[["emotion", "speaker"]].isin([UNKNOWN]).any(axis=1).to_numpy(bool)
 
 
 @dataclass(frozen=True)

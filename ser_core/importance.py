@@ -224,6 +224,8 @@ def refusal(run: Run) -> str | None:
     made_with = run.recipe["inputs"]
     if "pictures" in made_with:
         return "this model looks at pictures of the clips: what it goes by is shown on each clip's spectrogram"
+    if "signals" in made_with:
+        return "this model has changed an encoder and is given the sound itself: it has no values with names"
     if "vectors" not in made_with:
         return "an ensemble has no values of its own: ask its models one by one"
     if not _groups(run):

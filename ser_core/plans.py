@@ -41,6 +41,14 @@ class Plan:
         (0-1) of each label that goes to all emotions alike.
     kernel, c
         Of the support vector machine.
+    labels
+        A map of `ser_core.labels`: what the corpus's words become; None: they stay.
+    weighted
+        Of models on an encoder: all its layers, each of a weight that is learnt, instead of one. True or None.
+    blocks
+        Of ``last-layers``: how many blocks of the encoder learn; None: as the paper has it.
+    encoder_rate
+        Of models that change an encoder: the rate at which it learns (``learning_rate`` is that of the head).
     """
 
     model: str
@@ -57,6 +65,10 @@ class Plan:
     label_smoothing: float | None = None
     kernel: Literal["rbf", "linear"] = "rbf"
     c: float = 1.0
+    labels: str | None = None
+    weighted: bool | None = None
+    blocks: int | None = None
+    encoder_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -220,6 +232,16 @@ def check(plan: Plan) -> None:
         "cannot be augmented: that is for the networks that look at pictures alone": plan.augment and not card.augments,
         "cannot be pretrained greedily": plan.pretrain != "none" and not card.pretrains,
         "has no kernel and no cost C: those are of svm": plan.model != "svm" and (plan.kernel, plan.c) != ("rbf", 1.0),
+        "changes an encoder, so clips cannot be normalised by their speakers": card.tuning is not None
+        and plan.normalise != "global",
+        "does not weigh the layers of an encoder: leave that out": bool(plan.weighted) and not card.weighs,
+        "weighs all layers: leave out the one": bool(plan.weighted) and plan.layer != -1,
+        "has no blocks that learn: those are of last-layers": plan.blocks is not None
+        and not (card.tuning and card.tuning.blocks),
+        f"needs one block or more to learn, not {plan.blocks}": plan.blocks is not None and plan.blocks < 1,
+        "changes no encoder: leave out its rate": plan.encoder_rate is not None and card.tuning is None,
+        f"needs an encoder's rate between 0 and 1, not {plan.encoder_rate}": plan.encoder_rate is not None
+        and not 0 < plan.encoder_rate < 1,
         f"needs one epoch or more, not {plan.epochs}": plan.epochs is not None and plan.epochs < 1,
         f"needs a learning rate between 0 and 1, not {plan.learning_rate}": plan.learning_rate is not None
         and not 0 < plan.learning_rate < 1,

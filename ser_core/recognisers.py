@@ -12,6 +12,7 @@ from ser_core.audio import Decoded
 from ser_core.cache import Cache
 from ser_core.encoders import Encoder
 from ser_core.encoders.base import ClipError
+from ser_core.models.inputs import Inputs
 from ser_core.runs import Run
 from ser_core.store import key
 
@@ -95,22 +96,29 @@ def ask(
     def of(encoder: Encoder) -> NDArray[np.float32]:
         name = key(embeddings.full_recipe(encoder))
         if name not in made:
-            if clip.sampling_rate != encoder.sampling_rate:
-                raise ClipError(f"the clip is at {clip.sampling_rate} Hz, {encoder.name} takes {encoder.sampling_rate}")
-            made[name] = encoder.encode([clip.signal])
+            made[name] = encoder.encode([_signal(clip, encoder)])
         return made[name]
 
-    return [_asked(run, of, taught=digest in run.taught()) for run in asked]
+    return [_asked(run, clip, of, taught=digest in run.taught()) for run in asked]
 
 
-def _asked(run: Run, of: Callable[[Encoder], NDArray[np.float32]], *, taught: bool) -> Recognised:
+def _asked(run: Run, clip: Decoded, of: Callable[[Encoder], NDArray[np.float32]], *, taught: bool) -> Recognised:
+    where: dict[str, Any] = {"device": trained.DEVICE} if trained.is_network(run) else {}
     try:
-        parts = {kind: of(encoder) for kind, encoder in trained.made_by(run).items()}
+        made = trained.made_by(run)
+        if trained.is_tuned(run):
+            inputs = Inputs(None, None, (_signal(clip, made["signals"]),))
+        else:
+            inputs = trained.inputs(run, {kind: of(encoder) for kind, encoder in made.items()})
+        return Recognised(run, trained.fitted(run).probabilities(inputs, **where)[0], None, taught)
     except ClipError as error:
         return Recognised(run, None, str(error), taught)
-    where: dict[str, Any] = {"device": trained.DEVICE} if trained.is_network(run) else {}
-    model, inputs = trained.fitted(run), trained.inputs(run, parts)
-    return Recognised(run, model.probabilities(inputs, **where)[0], None, taught)
+
+
+def _signal(clip: Decoded, encoder: Encoder) -> NDArray[np.float32]:
+    if clip.sampling_rate != encoder.sampling_rate:
+        raise ClipError(f"the clip is at {clip.sampling_rate} Hz, {encoder.name} takes {encoder.sampling_rate}")
+    return clip.signal
 
 
 def _models(n: int) -> str:

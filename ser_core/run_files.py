@@ -38,6 +38,7 @@ USUAL: Final = {
     **{"pretrain": "none", "epochs": None, "learning_rate": None, "label_smoothing": None},
     **{"emotions": None, "statement": None, "beta": None, "warmup": None, "batch_size": None},
     **{"told_speaker": False, "any_length": False},
+    **{"labels": None, "weighted": None, "blocks": None, "encoder_rate": None},
     **{"normalise": "global", "seed": 0},
     "n_members": None,
 }
@@ -53,6 +54,8 @@ SAID: Final = {
         "batch_size": "batches of {}",
     },
     **{"told_speaker": "decoder told the speaker", "any_length": "any length"},
+    **{"labels": "emotions by {}", "weighted": "all layers, weighted", "blocks": "{} last blocks"},
+    "encoder_rate": "encoder's rate {:g}",
     **{"normalise": "normalised by {}", "seed": "seed {}", "n_members": "of {} models"},
 }
 """What a title says of a choice that is not the usual one."""

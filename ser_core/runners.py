@@ -50,7 +50,7 @@ def _one_by_one(todo: Mapping[str, Path], encoder: Encoder, device: str, workers
     """Run an encoder that takes one clip at a time in threads: its C code lets other threads go on."""
 
     def work(sha: str, file: Path) -> Vector | Failed:
-        signal = _read(sha, file, encoder.sampling_rate)
+        signal = read(sha, file, encoder.sampling_rate)
         if isinstance(signal, Failed):
             return signal
         try:
@@ -85,7 +85,7 @@ def _batched(todo: Mapping[str, Path], encoder: Encoder, device: str, workers: i
     with ThreadPoolExecutor(workers) as pool:
 
         def decode(batch: list[str]) -> list[Future[Signal | Failed]]:
-            return [pool.submit(_read, sha, todo[sha], encoder.sampling_rate) for sha in batch]
+            return [pool.submit(read, sha, todo[sha], encoder.sampling_rate) for sha in batch]
 
         lengths = dict(zip(todo, pool.map(seconds, todo.items()), strict=True))
         batches = _cut(sorted(todo, key=lambda sha: -lengths[sha]), lengths, batch_seconds)
@@ -135,7 +135,8 @@ def _cut(shas: list[str], lengths: dict[str, float], batch_seconds: float) -> li
     return batches
 
 
-def _read(sha: str, file: Path, sampling_rate: int) -> Signal | Failed:
+def read(sha: str, file: Path, sampling_rate: int) -> Signal | Failed:
+    """Return the sound of a file, if it is still that of the digest."""
     try:
         data = file.read_bytes()
     except OSError as error:

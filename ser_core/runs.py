@@ -220,13 +220,15 @@ class Run:
         ------
         RunError
             If the fold is not done, the file is missing or damaged, or it is an ensemble or an autoencoder.
+        EncoderError
+            If it changed an encoder whose checkpoint is not here.
         """
         if self.model == ENSEMBLE:
             raise RunError(f"run {self.id} has no weights of its own: ask its models, {', '.join(self.recipe['of'])}")
         if not self.recognises:
             raise RunError(f"run {self.id} is an autoencoder, and names no emotions")
         try:
-            return rebuilt(self.model, self._arrays(fold), self.classes)
+            return rebuilt(self.model, self._arrays(fold), self.classes, given=self.recipe["inputs"])
         except (KeyError, RuntimeError) as error:
             raise self._damaged(self.weights(fold).name) from error
 

@@ -2,7 +2,7 @@
 
 The inner layer of a network is what its last layer is given; of an autoencoder, the means of its latents. An encoder
 makes of a clip what the network is given, the way it was made in training, and scales it with the scaling that the
-network learnt. Where a run has several folds, ``run:<id>`` is the network of the first, ``run:<id>.2`` that of the
+network learnt. A run that has changed a pretrained encoder is that encoder, with all its layers. Where a run has several folds, ``run:<id>`` is the network of the first, ``run:<id>.2`` that of the
 second.
 """
 
@@ -20,6 +20,7 @@ from ser_core import embeddings, encoders, runs
 from ser_core.cache import Cache
 from ser_core.encoders import Encoder, EncoderError
 from ser_core.encoders.base import OneByOne, Recipe, Signal
+from ser_core.encoders.transformer import memory_errors
 from ser_core.models.cards import AUTOENCODERS, ENSEMBLE, KNOWN, REDUCERS
 from ser_core.models.fitted import Fitted
 from ser_core.models.inputs import Inputs
@@ -29,6 +30,7 @@ from ser_core.store import key
 if TYPE_CHECKING:
     from ser_core.models.network import Network
     from ser_core.models.plane import Reducer
+    from ser_core.models.tuned import Tuned
     from ser_core.models.vae import FittedVae
 
 OUT: Final = "module.out.weight"
@@ -156,6 +158,89 @@ class Trained(OneByOne):
         return _width(*_file(self.run, self.fold))
 
 
+@dataclass(frozen=True)
+class TunedLayers:
+    """An encoder that was changed here, with all its layers, as an encoder; found by `find`."""
+
+    run: Run
+    fold: int = 1
+
+    @property
+    def name(self) -> str:
+        """``run:<id>``, or ``run:<id>.<fold>``."""
+        return Trained(self.run, self.fold).name
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        fold = f", fold {self.fold}" if self.fold > 1 else ""
+        return f"{self.run.title}{fold}: the mean over time of every layer of the tuned encoder"
+
+    @property
+    def sampling_rate(self) -> int:
+        """Hz."""
+        return 16_000
+
+    @property
+    def batched(self) -> bool:
+        """True."""
+        return True
+
+    def sound(self) -> bool:
+        """Say whether the file of its weights is there."""
+        return _there(self.run, self.fold)
+
+    def missing(self) -> str | None:
+        """None if it can be used on this machine, else one sentence."""
+        return refusal(self.run)
+
+    def recipe(self) -> Recipe:
+        """Everything that changes the numbers, the digests of the weights and of the checkpoint included.
+
+        Raises
+        ------
+        EncoderError
+            With the sentence of `missing`.
+        """
+        before = made_by(self.run)["signals"].recipe()
+        return {
+            **before,
+            "name": self.name,
+            "run": self.run.id,
+            "fold": self.fold,
+            "weights": _digest(*_file(self.run, self.fold)),
+            "inputs": [f"{before['name']} {key(before)}"],
+        }
+
+    def encode(self, signals: Sequence[Signal], *, device: str = "auto") -> NDArray[np.float32]:
+        """Mean over time of every layer for each clip, (n_clips, n_layers, dim).
+
+        Raises
+        ------
+        ClipError
+            If a clip is too short.
+        EncoderError
+            With the sentence of `missing`.
+        MemoryError
+            If the device is out of memory.
+        """
+        made_by(self.run)
+        try:
+            tuned = cast("Tuned", fitted(self.run, self.fold))
+        except RunError as error:
+            raise EncoderError(str(error)) from error
+        with memory_errors():
+            return tuned.layers(signals, device=device)
+
+
+def _there(run: Run, fold: int) -> bool:
+    try:
+        _file(run, fold)
+    except EncoderError:
+        return False
+    return True
+
+
 def find(name: str, *, cache: Cache) -> Encoder:
     """Find the encoder of a name: ``run:<id>``, ``run:<id>.<fold>``, or one that `ser_core.encoders.encoder` finds.
 
@@ -173,7 +258,7 @@ def find(name: str, *, cache: Cache) -> Encoder:
         raise EncoderError(str(error)) from error
     if not is_network(run):
         raise EncoderError(f"run {run.id} ({KNOWN[run.model].title.lower()}) is no network, and has no inner layer")
-    found = Trained(run, int(fold) if fold.isdecimal() else 1)
+    found = layers(run, int(fold) if fold.isdecimal() else 1)
     if found.name != name or found.fold not in range(1, run.n_folds + 1):
         raise EncoderError(
             f"no encoder is called {name!r}, expected {PREFIX}{run.id} or, of its {run.n_folds} folds, "
@@ -182,9 +267,19 @@ def find(name: str, *, cache: Cache) -> Encoder:
     return found
 
 
-def available(cache: Cache) -> list[Trained]:
+def layers(run: Run, fold: int = 1) -> Trained | TunedLayers:
+    """Return the encoder that a run of a network is: its inner layer, or all layers of the encoder that it changed."""
+    return TunedLayers(run, fold) if is_tuned(run) else Trained(run, fold)
+
+
+def is_tuned(run: Run) -> bool:
+    """Say whether a run has changed a pretrained encoder."""
+    return KNOWN[run.model].tuning is not None
+
+
+def available(cache: Cache) -> list[Trained | TunedLayers]:
     """Return the inner layers of all networks that are trained to the end and can encode a clip by itself."""
-    found = [Trained(run) for run in runs.ls(cache) if run.finished and is_network(run) and run.normalise == "global"]
+    found = [layers(run) for run in runs.ls(cache) if run.finished and is_network(run) and run.normalise == "global"]
     return [one for one in found if one.sound()]
 
 
@@ -212,6 +307,8 @@ def refusal(run: Run) -> str | None:
 def made_by(run: Run) -> dict[str, Encoder]:
     """Return the encoders that make a model's ``vectors`` and ``pictures`` (`Inputs`) of a clip.
 
+    ``signals`` is the encoder that a model has changed: it makes nothing of a clip, which is given as it is.
+
     Raises
     ------
     EncoderError
@@ -226,13 +323,13 @@ def made_by(run: Run) -> dict[str, Encoder]:
     if run.model == ENSEMBLE:
         raise EncoderError("an ensemble has no weights of its own: its models answer one by one")
     out = {}
-    for recipe in run.recipe["inputs"].values():
+    for kind, recipe in run.recipe["inputs"].items():
         encoder = find(recipe["name"], cache=_cache(run))
         if why := differences(recipe, embeddings.full_recipe(encoder)):
             raise EncoderError(
                 f"{encoder.name} would give other numbers now than it gave in training ({why}): train again"
             )
-        out["pictures" if "shape" in recipe else "vectors"] = encoder
+        out[kind] = encoder
     return out
 
 
@@ -250,10 +347,12 @@ def is_network(run: Run) -> bool:
 def inputs(run: Run, parts: Mapping[str, NDArray[np.float32]]) -> Inputs:
     """Return what the encoders of `made_by` made of n clips, (n, n_layers, dim) each, as the model takes it."""
     vectors, pictures = parts.get("vectors"), parts.get("pictures")
+    if vectors is not None:
+        vectors = vectors.reshape(len(vectors), -1) if run.recipe.get("weighted") else vectors[:, run.recipe["layer"]]
     if pictures is not None:
         shape = next(recipe["shape"] for recipe in run.recipe["inputs"].values() if "shape" in recipe)
         pictures = pictures.reshape(*pictures.shape[:2], *shape)
-    return Inputs(None if vectors is None else vectors[:, run.recipe["layer"]], pictures)
+    return Inputs(vectors, pictures)
 
 
 def _cache(run: Run) -> Cache:
@@ -281,7 +380,13 @@ def fitted(run: Run, fold: int = 1) -> Fitted:
     RunError
         If the file is damaged.
     """
-    return _fitted(run.folder, fold, _file(run, fold)[1])
+    return (_tuned if is_tuned(run) else _fitted)(run.folder, fold, _file(run, fold)[1])
+
+
+@lru_cache(maxsize=1)
+def _tuned(folder: Path, fold: int, written: int) -> Fitted:
+    """Remember one alone: such a model takes 400 MB and more."""
+    return runs.get(Cache(folder.parents[1]), folder.name).fitted(fold)
 
 
 @lru_cache(maxsize=8)

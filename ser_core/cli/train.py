@@ -11,6 +11,7 @@ from ser_core.cli.terminal import CacheOption, JsonOption, command, job, where
 app = typer.Typer()
 VAE = "Of vae; the first two and the last of uae and dae, too"
 REDUCER = "Of uae and dae"
+TUNED = "Of head, partial, last-layers and lora"
 """Panels of their options."""
 
 
@@ -18,7 +19,10 @@ REDUCER = "Of uae and dae"
 def train(
     model: Annotated[
         str,
-        typer.Argument(help="forest, svm, ridge, mlp, cnn3, cnn4, cnn5, cnn_mlp, cnn_transformer, vae, uae or dae."),
+        typer.Argument(
+            help="forest, svm, ridge, mlp, cnn3, cnn4, cnn5, cnn_mlp, cnn_transformer; on a pretrained encoder head,"
+            " partial, last-layers, lora; vae, uae, dae."
+        ),
     ],
     corpus: Annotated[str, typer.Argument(help="A name of `ser corpora ls`.")],
     split: Annotated[
@@ -48,6 +52,35 @@ def train(
     ] = None,
     kernel: Annotated[Literal["rbf", "linear"], typer.Option(help="Of svm.")] = "rbf",
     c: Annotated[float, typer.Option(help="Cost C of svm.")] = 1.0,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="A map of `ser labels ls`: what the corpus's words become (default: they stay)."),
+    ] = None,
+    weighted: Annotated[
+        bool,
+        typer.Option("--weighted", help="All layers, each of a weight that is learnt.", rich_help_panel=TUNED),
+    ] = False,
+    blocks: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of last-layers: how many blocks learn (default: 2).", rich_help_panel=TUNED),
+    ] = None,
+    encoder_rate: Annotated[
+        float | None, typer.Option(help="Learning rate of the encoder (not of head).", rich_help_panel=TUNED)
+    ] = None,
+    at_once: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Clips at once; gradients of more are added up (default: the batch, less where memory runs out).",
+            rich_help_panel=TUNED,
+        ),
+    ] = None,
+    recompute: Annotated[
+        bool,
+        typer.Option(
+            "--recompute", help="Less memory, a third more work (gradient checkpointing).", rich_help_panel=TUNED
+        ),
+    ] = False,
     emotions: Annotated[
         str | None,
         typer.Option(help="Clips of these alone, common names with commas between.", rich_help_panel=REDUCER),
@@ -74,7 +107,8 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Clips a step (default: 64).", rich_help_panel=VAE)] = None,
     device: Annotated[str, typer.Option(help="auto, cuda or cpu (networks).")] = "auto",
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16"], typer.Option(help="Of products while a network learns.")
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(help="Of products while a network learns; float16 on a GPU, where an encoder is changed."),
     ] = "auto",
     cache: CacheOption = None,
     as_json: JsonOption = False,
@@ -83,6 +117,7 @@ def train(
     from functools import partial
 
     from ser_core import autoencoders, experiments, plans, squeezing, trained
+    from ser_core.models.cards import CARDS
     from ser_core.plans import ReducerPlan, VaePlan
 
     kept = where(cache)
@@ -101,6 +136,10 @@ def train(
         label_smoothing=label_smoothing,
         kernel=kernel,
         c=c,
+        labels=labels,
+        weighted=weighted or None,
+        blocks=blocks,
+        encoder_rate=encoder_rate,
         emotions=emotions,
         speakers=speakers,
         statement=statement,
@@ -122,6 +161,13 @@ def train(
             run = autoencoders.train(plan, cache=kept, device=device, workers=workers, progress=report)
     else:
         experiments.check(plan)
+        if (at_once or recompute) and CARDS[plan.model].tuning is None:
+            raise plans.ExperimentError(f"{plan.model} changes no encoder: leave out --at-once and --recompute")
+        amounts = None
+        if CARDS[plan.model].tuning:
+            from ser_core.models.tuning import Amounts
+
+            amounts = Amounts(at_once, recompute=recompute)
         with job(kept, experiments.arguments(plan), experiments.title(plan)) as report:
             run = experiments.train(
                 plan,
@@ -129,6 +175,7 @@ def train(
                 find=find,
                 device=device,
                 precision=precision,
+                amounts=amounts,
                 workers=workers,
                 progress=report,
             )

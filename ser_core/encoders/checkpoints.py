@@ -27,6 +27,8 @@ FAMILIES = {
     "whisper": "WhisperModel",
 }
 """Class in transformers of each ``model_type``; of Whisper, only the encoder is loaded."""
+KERNELS, STRIDES = (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)
+"""Of the convolutions on the waveform where a configuration does not say (transformers' own default)."""
 HARMLESS = {"masked_spec_embed"}  # stands in for masked frames in training, never read here
 
 
@@ -46,6 +48,8 @@ class Checkpoint:
         Width of the encoder and number of its transformer blocks.
     normalize
         Whether it wants clips of zero mean and unit variance.
+    convolutions
+        Kernel and stride of each convolution on the waveform, in samples; none of Whisper.
     """
 
     folder: Path
@@ -54,6 +58,15 @@ class Checkpoint:
     dim: int
     blocks: int
     normalize: bool
+    convolutions: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def shortest(self) -> int:
+        """Samples of the shortest clip that fills one frame; 1 where the encoder has no convolutions on the waveform."""
+        length = 1
+        for kernel, stride in reversed(self.convolutions):
+            length = (length - 1) * stride + kernel
+        return length
 
     def digests(self) -> tuple[str, ...]:
         """Name and SHA-256 of each file; a file is read again only when its size or time of change differ."""
@@ -124,6 +137,14 @@ def load(found: Checkpoint, digests: tuple[str, ...], *, dtype: str, device: str
     EncoderError
         If the weights cannot be read as plain tensors, or some of the encoder's are not among them.
     """
+    model = load_anew(found, dtype=dtype, device=device)
+    if device == "cpu" and dtype == "float32":
+        kernels.quicken(model)
+    return model
+
+
+def load_anew(found: Checkpoint, *, dtype: str = "float32", device: str = "cpu") -> "PreTrainedModel":
+    """Load an encoder in evaluation mode, of one's own: it may be trained (parameters and errors as of `load`)."""
     model, report = _from_pretrained(found, dtype=dtype)
     absent = sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])} - HARMLESS)
     if absent:
@@ -131,8 +152,6 @@ def load(found: Checkpoint, digests: tuple[str, ...], *, dtype: str, device: str
     model = model.eval().to(device)
     if found.family == "wavlm":
         kernels.fuse_attention(model)
-    if device == "cpu" and dtype == "float32":
-        kernels.quicken(model)
     return model
 
 
@@ -213,7 +232,16 @@ def _describe(folder: Path, *, advice: str) -> Checkpoint:
     if not (isinstance(dim, int) and isinstance(blocks, int) and min(dim, blocks) > 0):
         raise EncoderError(f"{folder / CONFIG} lacks whole numbers above 0 for {' and '.join(sizes)}")
     paths = (folder / CONFIG, scaling[0], *weights)
-    return Checkpoint(folder, paths, family, dim, blocks, bool(extractor.get("do_normalize", True)))
+    convolutions = () if family == "whisper" else _convolutions(config, folder / CONFIG)
+    return Checkpoint(folder, paths, family, dim, blocks, bool(extractor.get("do_normalize", True)), convolutions)
+
+
+def _convolutions(config: dict[str, Any], path: Path) -> tuple[tuple[int, int], ...]:
+    kernels, strides = config.get("conv_kernel", KERNELS), config.get("conv_stride", STRIDES)
+    try:
+        return tuple((int(kernel), int(stride)) for kernel, stride in zip(kernels, strides, strict=True))
+    except (TypeError, ValueError) as error:
+        raise EncoderError(f"{path} lacks as many conv_stride as conv_kernel, whole numbers both") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

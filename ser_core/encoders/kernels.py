@@ -54,7 +54,8 @@ def _attend(
     bias = bias.view(shape[0], layer.num_heads, shape[1], shape[1])
     if mask is not None:
         bias = bias.masked_fill(~mask[:, None, None], -torch.inf)
-    mixed = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    dropout = layer.dropout if layer.training else 0.0
+    mixed = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
     return layer.out_proj(mixed.transpose(1, 2).flatten(2)), None
 
 

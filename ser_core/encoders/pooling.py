@@ -5,7 +5,6 @@ over the whole of its input, padding included; only their frames are padded, and
 averaged as they appear, so that no more than one is held in memory.
 """
 
-import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -40,23 +39,41 @@ def pool_clips(model: Any, found: Checkpoint, signals: Sequence[Signal]) -> "tor
     ClipError
         If a clip is too short to fill one frame.
     """
+    return pool_frames(model, frames(model, found, signals))
+
+
+def frames(model: Any, found: Checkpoint, signals: Sequence[Signal]) -> "list[torch.Tensor]":
+    """What the convolutions on the waveform make of clips, each of shape (n_frames, width), of every clip by itself.
+
+    Parameters are those of `pool_clips`.
+
+    Raises
+    ------
+    ClipError
+        If a clip is too short to fill one frame.
+    """
+    for signal in signals:
+        if len(signal) < found.shortest:
+            expected = f"expected {found.shortest} or more"
+            raise ClipError(f"clip too short for {found.family}: {len(signal)} samples, {expected}")
+    return [model.feature_extractor(_input(signal, model, found)[None])[0].T for signal in signals]
+
+
+def pool_frames(model: Any, frames: "Sequence[torch.Tensor]", *, layer: int | None = None) -> "torch.Tensor":
+    """Layer means of clips whose `frames` are known, (n_clips, n_layers, dim), or those of one layer alone.
+
+    ``layer`` counts from 0, the input of the first block.
+    """
     import torch
 
-    shortest = functools.reduce(
-        lambda length, layer: (length - 1) * layer[1] + layer[0],
-        reversed(list(zip(model.config.conv_kernel, model.config.conv_stride, strict=True))),
-        1,
-    )
-    for signal in signals:
-        if len(signal) < shortest:
-            raise ClipError(f"clip too short for {found.family}: {len(signal)} samples, expected {shortest} or more")
-    frames = [model.feature_extractor(_input(signal, model, found)[None])[0].T for signal in signals]
     lengths = torch.tensor([len(clip) for clip in frames], device=model.device)
-    hidden = model.feature_projection(torch.nn.utils.rnn.pad_sequence(frames, batch_first=True))
+    hidden = model.feature_projection(torch.nn.utils.rnn.pad_sequence(list(frames), batch_first=True))
     hidden = hidden[0] if isinstance(hidden, tuple) else hidden
     mask = torch.arange(hidden.shape[1], device=model.device) < lengths[:, None]
-    layers = list(model.encoder.layers)
-    with _averaged(layers[0], layers, mask / lengths[:, None]) as means, _silenced(model.encoder.pos_conv_embed, mask):
+    blocks = list(model.encoder.layers)
+    first = blocks[0] if layer in (None, 0) else None
+    after = blocks if layer is None else blocks[layer - 1 : layer] if layer else []
+    with _averaged(first, after, mask / lengths[:, None]) as means, _silenced(model.encoder.pos_conv_embed, mask):
         model.encoder(hidden, attention_mask=None if mask.all() else mask)
     return torch.stack(means, 1)
 
@@ -107,7 +124,7 @@ def _input(signal: Signal, model: Any, found: Checkpoint) -> "torch.Tensor":
 
 
 @contextmanager
-def _averaged(first: Any, layers: Sequence[Any], weights: "torch.Tensor") -> "Iterator[list[torch.Tensor]]":
+def _averaged(first: Any | None, layers: Sequence[Any], weights: "torch.Tensor") -> "Iterator[list[torch.Tensor]]":
     """Collect the weighted sums over time of the input of ``first`` and of the output of each layer, (n_clips, dim)."""
     import torch
 
@@ -115,9 +132,10 @@ def _averaged(first: Any, layers: Sequence[Any], weights: "torch.Tensor") -> "It
 
     def add(hidden: Any) -> None:
         hidden = hidden[0] if isinstance(hidden, tuple) else hidden
-        means.append(torch.einsum("bt,btd->bd", weights, hidden.float()))
+        with torch.autocast(hidden.device.type, enabled=False):
+            means.append(torch.einsum("bt,btd->bd", weights, hidden.float()))
 
-    hooks = [first.register_forward_pre_hook(lambda _, args: add(args))]
+    hooks = [] if first is None else [first.register_forward_pre_hook(lambda _, args: add(args))]
     hooks += [layer.register_forward_hook(lambda _, args, output: add(output)) for layer in layers]
     try:
         yield means

@@ -178,7 +178,7 @@ class Transformer:
         pool = pooling.pool_windows if found.family == "whisper" else pooling.pool_clips
         device = _device(device)
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)  # float32 is to mean float32 on a GPU, too
-        with _busy, torch.inference_mode(), exact, _memory():
+        with _busy, torch.inference_mode(), exact, memory_errors():
             model = checkpoints.load(found, found.digests(), dtype=self.dtype, device=device)
             vectors[:] = pool(model, found, signals).cpu().numpy()
         return vectors
@@ -197,7 +197,7 @@ def _device(name: str) -> str:
 
 
 @contextmanager
-def _memory() -> Iterator[None]:
+def memory_errors() -> Iterator[None]:
     """Turn torch's way to say that memory is out into Python's."""
     import torch
 

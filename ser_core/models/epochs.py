@@ -22,6 +22,13 @@ class Epoch:
     seconds: float
 
 
+@dataclass(frozen=True)
+class TunedEpoch(Epoch):
+    """The same where an encoder learns at a rate of its own; ``learning_rate`` is that of its head."""
+
+    encoder_rate: float
+
+
 def chosen(history: Sequence[Epoch]) -> Epoch:
     """Return the epoch whose weights are kept: the best validation UAR, of equal ones the lower loss, then the earlier.
 

@@ -1,4 +1,4 @@
-"""What a model is given of n clips: vectors, pictures or both; and their scaling, learnt from training clips alone."""
+"""What a model is given of n clips: vectors, pictures or both, or the sound; and scaling learnt from training clips."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ser_core.embeddings import Embeddings
+from ser_core.encoders.base import Signal
 from ser_core.errors import SerError
 
 Floats = NDArray[np.float32]
@@ -37,24 +38,28 @@ class Inputs:
         Shape (n, dim).
     pictures
         Shape (n, copies, rows, columns); copy 0 is the clean clip, others have noise added.
+    signals
+        The sound of each clip, mono, in [-1, 1] at 16 kHz: for models that change an encoder.
     """
 
     vectors: Floats | None
     pictures: Floats | None
+    signals: tuple[Signal, ...] | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(part) for part in (self.vectors, self.pictures) if part is not None}
+        lengths = {len(part) for part in (self.vectors, self.pictures, self.signals) if part is not None}
         if len(lengths) != 1:
             raise InputError(f"expected vectors, pictures or both, of as many clips each; got {sorted(lengths)} clips")
 
     def __len__(self) -> int:
         """Return the number of clips."""
-        return next(len(part) for part in (self.vectors, self.pictures) if part is not None)
+        return next(len(part) for part in (self.vectors, self.pictures, self.signals) if part is not None)
 
     def take(self, rows: NDArray[np.intp]) -> "Inputs":
         """Return some of the clips, in the order of ``rows``."""
         vectors = None if self.vectors is None else self.vectors[rows]
-        return Inputs(vectors, None if self.pictures is None else self.pictures[rows])
+        signals = None if self.signals is None else tuple(self.signals[row] for row in rows)
+        return Inputs(vectors, None if self.pictures is None else self.pictures[rows], signals)
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ class Scaling:
         return cls(part("vectors"), part("pictures"))
 
 
-def learn(inputs: Inputs, rows: NDArray[np.intp], *, vectors: Literal["standard", "minmax"]) -> Scaling:
+def learn(inputs: Inputs, rows: NDArray[np.intp], *, vectors: Literal["standard", "minmax", "none"]) -> Scaling:
     """Learn how to scale from some of the clips: those of the training part.
 
     Pictures are standardised per row (a frequency band, or a cepstral coefficient) over time, clips and their copies.
@@ -135,7 +140,7 @@ def learn(inputs: Inputs, rows: NDArray[np.intp], *, vectors: Literal["standard"
         Numbers of the training clips.
     vectors
         ``standard``: mean 0 and standard deviation 1 in each dimension. ``minmax``: the range of the training clips
-        becomes 0 to 1 (P1, section 3.4); other clips may lie beyond.
+        becomes 0 to 1 (P1, section 3.4); other clips may lie beyond. ``none``: they stay as they are.
 
     Raises
     ------
@@ -147,7 +152,7 @@ def learn(inputs: Inputs, rows: NDArray[np.intp], *, vectors: Literal["standard"
     taught = inputs.take(rows)
     scale = None
     if taught.vectors is not None:
-        scale = _standard(taught.vectors) if vectors == "standard" else _ranges(taught.vectors)
+        scale = {"standard": _standard, "minmax": _ranges, "none": _as_they_are}[vectors](taught.vectors)
     return Scaling(scale, None if taught.pictures is None else _standard_rows(taught.pictures))
 
 
@@ -175,7 +180,7 @@ def per_speaker(inputs: Inputs, speakers: NDArray[np.str_]) -> Inputs:
     return Inputs(vectors, pictures)
 
 
-def gather(parts: Sequence[Embeddings], layer: int) -> tuple[Inputs, pd.DataFrame, tuple[str, ...]]:
+def gather(parts: Sequence[Embeddings], layer: int | None) -> tuple[Inputs, pd.DataFrame, tuple[str, ...]]:
     """Join what one corpus has under an encoder of vectors, an encoder of pictures, or one of each.
 
     Parameters
@@ -183,7 +188,8 @@ def gather(parts: Sequence[Embeddings], layer: int) -> tuple[Inputs, pd.DataFram
     parts
         One or two embeddings of the same corpus; pictures are those whose recipe has a ``shape``.
     layer
-        Layer of the encoder of vectors, negative counts from the last. Layers of pictures are their copies, all taken.
+        Layer of the encoder of vectors, negative counts from the last; None: all, one after the other. Layers of
+        pictures are their copies, all taken.
 
     Returns
     -------
@@ -210,8 +216,9 @@ def gather(parts: Sequence[Embeddings], layer: int) -> tuple[Inputs, pd.DataFram
     wanted = [key for key in keys[0] if key in common]
     for part, kind, own in zip(parts, kinds, keys, strict=True):
         place = {key: row for row, key in enumerate(own)}
-        values = part.vectors if kind == "pictures" else part.layer(layer)
+        values = part.vectors if kind == "pictures" or layer is None else part.layer(layer)
         values = values[[place[key] for key in wanted]]
+        values = values.reshape(len(values), -1) if kind == "vectors" else values
         found[kind] = values.reshape(*values.shape[:2], *part.recipe["shape"]) if kind == "pictures" else values
     rows = [row for row, key in enumerate(keys[0]) if key in common]
     clips = parts[0].clips.iloc[rows].reset_index(drop=True)
@@ -235,6 +242,10 @@ def _standard_rows(pictures: Floats, *, limit: float = LIMIT) -> Scale:
 def _ranges(x: Floats) -> Scale:
     low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
     return Scale(low, _spread(high - low, np.maximum(np.abs(low), np.abs(high))), np.inf)
+
+
+def _as_they_are(x: Floats) -> Scale:
+    return Scale(np.zeros(x.shape[1]), np.ones(x.shape[1]), np.inf)
 
 
 def _spread(deviation: NDArray[np.float64], largest: NDArray[np.float64]) -> NDArray[np.float64]:

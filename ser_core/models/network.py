@@ -14,18 +14,23 @@ from ser_core.models.cards import CARDS, Card
 from ser_core.models.cnn import SIZES, Cnn
 from ser_core.models.cnn_mlp import CnnMlp
 from ser_core.models.cnn_transformer import CnnTransformer
+from ser_core.models.head import Head
 from ser_core.models.inputs import Inputs, Scaling
 from ser_core.models.mlp import Mlp
 
 Module = TypeVar("Module", bound=nn.Module)
 CLIPS_AT_ONCE: Final = 128
+WEIGHTS: Final = "module.weights"
+"""Among the arrays of a network that weighs the layers it is given: one a layer."""
 
 
 class NetworkError(SerError, ValueError):
     """A device, weights or inputs that a network cannot work with; the message says which."""
 
 
-def build(card: Card, *, dim: int | None, shape: tuple[int, int] | None, n_classes: int) -> nn.Module:
+def build(
+    card: Card, *, dim: int | None, shape: tuple[int, int] | None, n_classes: int, n_layers: int = 1
+) -> nn.Module:
     """Return an untrained network, its weights drawn from torch's generator.
 
     Parameters
@@ -34,6 +39,8 @@ def build(card: Card, *, dim: int | None, shape: tuple[int, int] | None, n_class
         Values of a vector, None where the network takes none.
     shape
         Rows and columns of a picture, None where the network takes none.
+    n_layers
+        How many layers of an encoder lie one after the other in a vector.
 
     Raises
     ------
@@ -49,6 +56,8 @@ def build(card: Card, *, dim: int | None, shape: tuple[int, int] | None, n_class
             return Cnn(SIZES[card.name], shape, n_classes)
         return CnnTransformer(shape, n_classes)
     assert dim is not None
+    if card.weighs:
+        return Head(card.name, dim, n_classes, n_layers=n_layers)
     return Mlp(dim, n_classes) if shape is None else CnnMlp(dim, shape, n_classes)
 
 
@@ -172,7 +181,8 @@ class Network:
         try:
             dim, rows, columns = map(int, arrays["sizes"])
             found = {"dim": dim or None, "shape": (rows, columns) if rows else None}
-            module = build(CARDS[card_name], n_classes=len(classes), **found)
+            n_layers = len(arrays.get(WEIGHTS, [0]))
+            module = build(CARDS[card_name], n_classes=len(classes), n_layers=n_layers, **found)
             module.load_state_dict({name: torch.tensor(one) for name, one in _part(arrays, "module.")})
             scaling = Scaling.of(dict(_part(arrays, "scaling.")))
         except (KeyError, RuntimeError, ValueError) as error:

@@ -83,6 +83,7 @@ def fit(
     seed: int,
     augment: bool,
     pretrain: Literal["none", "greedy"],
+    n_layers: int = 1,
     device: str = "auto",
     precision: Precision = "auto",
     resume: Path | None = None,
@@ -106,6 +107,8 @@ def fit(
         (P1, section 3.3.1; how wide and how much, `WIDEST` and `NOISE`, is not in the paper).
     pretrain
         ``greedy``: the convolutions first, by `greedy.pretrain`.
+    n_layers
+        How many layers of an encoder lie one after the other in the vectors, for a card that ``weighs`` them.
     precision
         Of products while it learns; ``auto`` is bfloat16 where the device computes with it, else float32.
     resume
@@ -137,8 +140,9 @@ def fit(
     memory.keep_freed()
     with repeatable(device, torch.get_num_threads() if shape else 1):
         torch.manual_seed(seed_of(seed, 0))
-        module = build(card, dim=dim, shape=shape, n_classes=len(classes))
-        state = State(settle(module, device), adam(module, training.learning_rate, decay=training.weight_decay))
+        module = build(card, dim=dim, shape=shape, n_classes=len(classes), n_layers=n_layers)
+        optimiser = adam(settle(module, device), training.learning_rate, decay=training.weight_decay)
+        state = State(module, (optimiser,))
         taught, measured = examples(fold.train, None), examples(fold.validation, 1)
         copy.read(state)
         if pretrain == "greedy" and isinstance(module, Cnn) and not state.history:
@@ -183,9 +187,9 @@ def _key(how: _How, fold: Fold, y: Rows, scaling: dict[str, NDArray[Any]]) -> st
     return store.key({**asdict(how), **{name: zlib.crc32(one.tobytes()) for name, one in arrays.items()}})
 
 
-def seed_of(seed: int, epoch: int) -> int:
-    """Return the seed of one epoch, so that an interrupted training goes on as it would have."""
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+def seed_of(seed: int, *place: int) -> int:
+    """Return the seed of an epoch, or a step of one, so that an interrupted training goes on as it would have."""
+    return int(np.random.SeedSequence((seed, *place)).generate_state(1)[0])
 
 
 def adam(module: nn.Module, rate: float, *, decay: float = 0.0) -> torch.optim.Adam:
@@ -239,7 +243,7 @@ def _train(
             )
         state.history.append(one)
         if chosen(state.history) is one:
-            state.best = {name: weight.clone() for name, weight in state.module.state_dict().items()}
+            state.keep()
         scheduler.step(one.validation_loss)
         copy.write(state)
         progress(one)

@@ -155,7 +155,7 @@ def fit(
         torch.manual_seed(seed_of(seed, 0))
         bands, columns = pictures.shape[1:]
         module = Vae(bands, columns, n_speakers=len(known), any_length=training.any_length).to(where)
-        state = State(module, adam(module, training.learning_rate), row=VaeEpoch)
+        state = State(module, (adam(module, training.learning_rate),), row=VaeEpoch)
         facts = {**asdict(training), "seed": seed, "device": where.type, "speakers": "\n".join(speakers or ())}
         arrays = {"pictures": pictures, "rows": rows}
         copy = Copy(resume, store.key(facts | {name: zlib.crc32(one.tobytes()) for name, one in arrays.items()}))
