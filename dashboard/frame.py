@@ -133,6 +133,7 @@ def sources(choice: Choice, *facts: str, rows: NDArray[np.integer] | None = None
     st.caption(widgets.plain(f"{' · '.join(parts)}. Source: {cited}."))
     for sentence in choice.found.damaged:
         st.caption(widgets.plain(sentence))
+    widgets.matched(choice.found.clips)
 
 
 def view_facts(choice: Choice, view: View) -> tuple[str, str]:

@@ -130,8 +130,13 @@ def recipe(run: Run) -> None:
         facts: dict[str, Any] = {"model": f"{card.title} ({card.source})"}
         facts |= {"given": runs_data.given(run)}
         facts |= {"split": splits.names(run.split), "folds": run.n_folds, "emotions": ", ".join(run.classes)}
+        if mapped := run.recipe.get("label_map"):
+            said = [f"{word} → {emotion or 'left out'}" for word, emotion in mapped.items()]
+            facts["emotions by the map"] = f"{run.recipe['labels']}: {', '.join(said)}"
         facts |= {"normalised": run.normalise, "seed": run.recipe.get("seed")}
         facts |= {name: value for name, value in (run.recipe.get("training") or {}).items() if value is not None}
+        tuning = run.recipe.get("tuning") or {}
+        facts |= {f"encoder's {name}": value for name, value in tuning.items() if value not in (None, 0)}
         facts |= {
             f"{name}, chosen inside the training part": value for name, value in models_curves.chosen(run).items()
         }

@@ -8,7 +8,8 @@ import streamlit as st
 
 from dashboard import data, progress, runs_data, training_panel, widgets
 from dashboard.progress import duration
-from ser_core import experiments, splits
+from ser_core import experiments, labels, splits
+from ser_core.encoders import ENCODERS, Transformer
 from ser_core.errors import SerError
 from ser_core.experiments import Plan
 from ser_core.jobs import Status
@@ -28,6 +29,10 @@ MODELS: Final = {
     "cnn_mlp": "Looks at cepstral coefficients (MFCC) as a picture, and at features of the clip beside it.",
     "cnn_transformer": "Two convolutional networks and a transformer look at the same cepstral coefficients; each "
     "training clip comes three times, twice with noise.",
+    "head": "Two linear layers on a pretrained network that stays as it is: seconds, once its layers are computed.",
+    "partial": "A pretrained network learns on, all but the convolutions that listen to the waveform. For a GPU.",
+    "last-layers": "A pretrained network learns on in its last blocks alone. For a GPU, or a patient evening.",
+    "lora": "A pretrained network stays, and small differences to it are learnt (LoRA). For a GPU.",
 }
 """What each model is, in a sentence."""
 SPLITS: Final = {
@@ -38,15 +43,21 @@ SPLITS: Final = {
 """What each split means, the usual one first."""
 NORMALISE: Final = {"global": "by all training clips", "speaker": "each speaker by their own clips"}
 PRETRAIN: Final = {"none": "none", "greedy": "greedy: each convolution first learns to redraw its input"}
-RATES: Final = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01)
+RATES: Final = (0.000001, 0.000003, 0.00001, 0.00003, 0.0001, 0.0003, 0.0005, 0.001, 0.003, 0.01)
 SMOOTHINGS: Final = (0.0, 0.05, 0.1, 0.2)
 COSTS: Final = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 SECONDS: Final = {
     "forest": 100, "svm": 3, "ridge": 10, "mlp": 5, "cnn3": 70, "cnn4": 70, "cnn5": 160, "cnn_mlp": 260,
-    "cnn_transformer": 400,
+    "cnn_transformer": 400, "head": 2, "partial": 20_000, "last-layers": 3_000, "lora": 15_000,
 }  # fmt: skip
 """About how long a fold of 1,000 clips takes on two processor cores, where no earlier run tells; of RAVDESS."""
-DECIDE: Final = ("model", "encoder", "epochs", "learning_rate", "kernel", "augment", "pretrain")
+NONE_HERE: Final = (
+    "No pretrained network is on this machine yet: `ser models fetch wav2vec2-base` in a terminal brings one (380 MB)."
+)
+DECIDE: Final = (
+    *("model", "encoder", "epochs", "learning_rate", "kernel", "augment", "pretrain"),
+    *("labels", "weighted", "blocks"),
+)
 """What of a plan decides how long it takes."""
 
 
@@ -79,7 +90,7 @@ def ask(corpus: str, clips: pd.DataFrame) -> Plan:
     if card.vectors is not None:
         options |= _vectors(card, corpus)
     with st.expander("More choices"):
-        options |= _more(card)
+        options |= _more(card, clips)
     return Plan(model, corpus, split, **options)
 
 
@@ -88,13 +99,24 @@ def _vectors(card: Card, corpus: str) -> dict[str, Any]:
     usable = {one.name: one.title for one in data.encoders() if one.missing is None}
     there = {one.encoder: one.store.recipe["layers"] for one in data.coverage(corpus) if one.n_embedded}
     names = [*usable, *(name for name in there if name not in usable)]
+    if card.weighs:
+        names = [name for name in names if card.tuning is None or pretrained(name)]
+        if not any(map(pretrained, names)):
+            st.info(NONE_HERE)
+    usual = card.vectors if card.vectors in names else names[0] if names else card.vectors
     name = widgets.select(
-        "train_encoder", "Features", names, default=card.vectors,
+        "train_encoder", "Pretrained network" if card.tuning else "Features", names or [usual], default=usual,
         show=lambda one: f"{one}{' (computed already)' if one in there else ''}",
-        help="What each clip is described by; computed first where it is not there yet.",
+        help="What is changed." if card.tuning else "What each clip is described by; computed first where it is not "
+        "there yet.",
     )  # fmt: skip
     out: dict[str, Any] = {} if name == card.vectors else {"encoder": name}
     layers = there.get(name, ())
+    if card.weighs and st.toggle(
+        "Weigh all layers", key="_train_weighted", persist_state="session",
+        help="The model learns how much each layer counts, instead of being given one.",
+    ):  # fmt: skip
+        return out | {"weighted": True}
     if len(layers) > 1:
         number = widgets.select(
             "train_layer", "Layer", list(range(len(layers))), default=len(layers) - 1, show=layers.__getitem__
@@ -103,16 +125,57 @@ def _vectors(card: Card, corpus: str) -> dict[str, Any]:
     return out
 
 
-def _more(card: Card) -> dict[str, Any]:
-    """Choose what has a usual value."""
+def pretrained(name: str) -> bool:
+    """Say whether an encoder is a pretrained network that can be changed."""
+    return name.startswith("hf:") or isinstance(ENCODERS.get(name), Transformer)
+
+
+def _labels(clips: pd.DataFrame) -> dict[str, Any]:
+    """Choose what the corpus's words become, and show it."""
+    known = labels.ls(data.cache())
+    words = {"": "the corpus's own words"} | {one.name: one.title for one in known}
+    name = widgets.select("train_labels", "Emotions", list(words), default="", show=words.__getitem__)
+    if not name:
+        return {}
+    table = labels.get(data.cache(), name).table(clips["emotion"])
+    table["emotion"] = table["emotion"].fillna("(left out)")
+    table.columns = ["the corpus's word", "becomes", "clips"]
+    st.dataframe(table, hide_index=True)
+    return {"labels": name}
+
+
+def _tuned(card: Card) -> dict[str, Any]:
+    """Choose how the pretrained network learns."""
     out: dict[str, Any] = {}
+    if card.tuning is None:
+        return out
+    rate = widgets.select(
+        "train_encoder_rate", "Learning rate of the network", list(RATES), default=card.tuning.learning_rate,
+        show="{:g}".format, help="The other rate is that of the layers on top of it.",
+    )  # fmt: skip
+    out |= {} if rate == card.tuning.learning_rate else {"encoder_rate": rate}
+    if card.tuning.blocks:
+        blocks = st.number_input(
+            "Blocks that learn", min_value=1, max_value=48, value=card.tuning.blocks, key="_train_blocks",
+            persist_state="session", help="Of the transformer, counted from the last.",
+        )  # fmt: skip
+        out |= {} if blocks == card.tuning.blocks else {"blocks": blocks}
+    return out
+
+
+def _more(card: Card, clips: pd.DataFrame) -> dict[str, Any]:
+    """Choose what has a usual value."""
+    out = _labels(clips)
     left, right = st.columns(2)
     with left:
-        out["normalise"] = widgets.select(
-            "train_normalise", "Normalise", list(NORMALISE), default="global", show=NORMALISE.__getitem__,
-            help="By each speaker's own clips takes away much of the voice, and mostly scores higher. It needs many "
-            "clips of a speaker in all emotions, test speakers included: a lone clip of a new voice cannot be judged.",
-        )  # fmt: skip
+        out |= _tuned(card)
+        if card.tuning is None:
+            out["normalise"] = widgets.select(
+                "train_normalise", "Normalise", list(NORMALISE), default="global", show=NORMALISE.__getitem__,
+                help="By each speaker's own clips takes away much of the voice, and mostly scores higher. It needs "
+                "many clips of a speaker in all emotions, test speakers included: a lone clip of a new voice cannot "
+                "be judged.",
+            )  # fmt: skip
     out["seed"] = right.number_input(
         "Seed", min_value=0, max_value=9999, value=0, key="_train_seed", persist_state="session",
         help="The same seed gives the same run; others show how much is luck.",
@@ -186,6 +249,8 @@ def _start(plan: Plan, clips: pd.DataFrame, runs: list[Run]) -> None:
 def _first(plan: Plan) -> str:
     """Say what has to be computed before training."""
     card = CARDS[plan.model]
+    if card.tuning:
+        return "The sound of all clips is read into memory first."
     if card.vectors is None:
         return "Pictures of the clips that are missing are computed first."
     name = plan.encoder or card.vectors

@@ -144,3 +144,5 @@ def sources(choice: Choice, found: Transfer | None) -> None:
     located = [one for one in data.corpora() if one.name in choice.names]
     cited = "; ".join(f"{one.name}: {one.corpus.citation} ({one.corpus.licence})" for one in located)
     st.caption(widgets.plain(f"Source: {cited}."))
+    if choice.onto:
+        widgets.matched(data.embedded(choice.names, choice.store).clips)

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data, links
-from ser_core import maps
+from ser_core import labels, maps
 from ser_core.catalogue import Located
 from ser_core.embeddings import Coverage, Embeddings
 from ser_core.geometry.projection import Scaling
@@ -207,3 +207,19 @@ def mark(table: str, rows: Sequence[int]) -> Any:
 def _keep(name: str) -> None:
     """Copy a widget's new value to the choice it shows."""
     st.session_state[name] = st.session_state[f"_{name}"]
+
+
+def matched(clips: pd.DataFrame) -> None:
+    """Show, where corpora are mixed, by which words their emotions were matched."""
+    names = sorted(clips["corpus"].unique())
+    if len(names) < 2:
+        return
+    with st.expander("How the emotions of these corpora are matched (label map “common”)"):
+        st.markdown(
+            f"{labels.MAPS['common'].title}: a word that only one corpus has stays a group of its own. To train on "
+            "fewer emotions, choose another map under *Train* on the Models page."
+        )
+        parts = [labels.MAPS["common"].table(clips.loc[clips["corpus"] == name, "emotion"]) for name in names]
+        table = pd.concat([part.assign(corpus=name) for name, part in zip(names, parts, strict=True)])
+        table.columns = ["its own word", "here", "clips", "corpus"]
+        st.dataframe(table[["corpus", "its own word", "here", "clips"]], hide_index=True)

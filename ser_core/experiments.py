@@ -178,7 +178,7 @@ def _relabelled(given: _Given, named: LabelMap | None) -> _Given:
         return given
     words = [named.of(str(word)) for word in given.labelled["emotion"]]
     rows = np.flatnonzero([word is not None for word in words])
-    clips = given.labelled.assign(emotion=words).iloc[rows].reset_index(drop=True)
+    clips = given.labelled.assign(emotion=pd.Series(words, dtype=object)).iloc[rows].reset_index(drop=True)
     return replace(
         given, inputs=given.inputs.take(rows), labelled=clips, digests=tuple(given.digests[row] for row in rows)
     )
@@ -199,7 +199,7 @@ def _embedded(located: Located, encoder: Encoder, *, cache: Cache, how: _How) ->
 
 
 def _prepare(plan: Plan, given: _Given, named: LabelMap | None, *, located: Located, cache: Cache) -> _Work:
-    """Number the emotions, divide the clips, and say in a recipe what decides the numbers."""
+    """Give the emotions numbers, divide the clips, and say in a recipe what decides the numbers."""
     card = CARDS[plan.model]
     inputs, labelled, digests = given.inputs, given.labelled, given.digests
     classes = located.classes(labelled["emotion"])
@@ -314,8 +314,8 @@ def _tuned(
     return finetuning.train_fold(
         work.plan,
         encoder,
-        work.inputs,
-        work.clips["truth"].to_numpy(np.intp),
+        inputs=work.inputs,
+        y=work.clips["truth"].to_numpy(np.intp),
         fold=fold,
         classes=work.classes,
         training=training,

@@ -120,9 +120,9 @@ def tuning(plan: Plan) -> Tuning | None:
 def train_fold(
     plan: Plan,
     encoder: Transformer,
+    *,
     inputs: Inputs,
     y: NDArray[np.intp],
-    *,
     fold: Fold,
     classes: tuple[str, ...],
     training: Training,
@@ -177,4 +177,3 @@ def train_fold(
     seconds = max(time.monotonic() - began, sum(epoch.seconds for epoch in history))  # also before an interruption
     facts = {"device": device, "precision": precision, **asdict(amounts), "versions": {"torch": version("torch")}}
     return fitted, facts | {"seconds": seconds, "epochs": len(history), "best_epoch": chosen(history).epoch}
-

@@ -89,7 +89,9 @@ def get(cache: Cache, name: str) -> LabelMap:
     """
     known = {one.name: one for one in ls(cache)}
     if name not in known:
-        raise LabelError(f"no label map is called {name!r}, expected one of {', '.join(known)}; `ser labels add` adds one")
+        raise LabelError(
+            f"no label map is called {name!r}, expected one of {', '.join(known)}; `ser labels add` adds one"
+        )
     return known[name]
 
 
@@ -134,7 +136,9 @@ def _read(file: Path, name: str) -> LabelMap:
     words: dict[str, str] = {}
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(HEADS) or not (word := row[0].strip().lower()):
-            raise LabelError(f"{file}, line {number}: expected a word and an emotion, found {', '.join(row) or 'nothing'}")
+            raise LabelError(
+                f"{file}, line {number}: expected a word and an emotion, found {', '.join(row) or 'nothing'}"
+            )
         if word in words:
             raise LabelError(f"{file}, line {number}: {word!r} occurs twice; every word becomes one emotion")
         words[word] = row[1].strip()

@@ -2,8 +2,8 @@
 
 The inner layer of a network is what its last layer is given; of an autoencoder, the means of its latents. An encoder
 makes of a clip what the network is given, the way it was made in training, and scales it with the scaling that the
-network learnt. A run that has changed a pretrained encoder is that encoder, with all its layers. Where a run has several folds, ``run:<id>`` is the network of the first, ``run:<id>.2`` that of the
-second.
+network learnt. A run that has changed a pretrained encoder is that encoder, with all its layers. Where a run has
+several folds, ``run:<id>`` is the network of the first, ``run:<id>.2`` that of the second.
 """
 
 import hashlib

@@ -4,11 +4,12 @@ import subprocess
 import sys
 
 from ser_core.encoders import ENCODERS, PICTURES
-from ser_core.models.cards import CARDS, Training
+from ser_core.models.cards import CARDS, Training, Tuning
 
 
 def test_every_model_of_the_papers_is_there_in_order() -> None:
-    assert list(CARDS) == ["forest", "svm", "ridge", "mlp", "cnn3", "cnn4", "cnn5", "cnn_mlp", "cnn_transformer"]
+    first = ["forest", "svm", "ridge", "mlp", "cnn3", "cnn4", "cnn5", "cnn_mlp", "cnn_transformer"]
+    assert list(CARDS) == [*first, "head", "partial", "last-layers", "lora"]
     assert all(name == card.name for name, card in CARDS.items())
     assert len({card.title for card in CARDS.values()}) == len(CARDS)
 
@@ -35,6 +36,19 @@ def test_recipes_are_those_of_the_papers() -> None:
         assert training is not None
         assert (training.batch_size, training.learning_rate) == (32, 1e-3)
     assert [name for name, card in CARDS.items() if card.scaling == "minmax"] == ["cnn_mlp"]
+
+
+def test_models_on_a_pretrained_encoder_are_those_of_the_papers() -> None:
+    assert {name for name, card in CARDS.items() if card.weighs} == {"head", "partial", "last-layers", "lora"}
+    head, partial, last = (CARDS[name] for name in ("head", "partial", "last-layers"))
+    assert head.training == Training(5, 32, 1e-4, label_smoothing=0.1)  # P1: Adam, 5 epochs, 80/10/10
+    assert (head.tuning, head.shares) == (None, (0.1, 0.1))
+    assert partial.tuning == Tuning("transformer", 1e-5, plateau=0, annealing=0.9)  # P0: two rates
+    assert partial.training is not None
+    assert (partial.training.learning_rate, partial.training.label_smoothing) == (1e-4, 0.0)
+    assert last.tuning == Tuning("last", 1e-4, weight_decay=0.01, blocks=2)  # P1: AdamW, blocks 10 and 11 of 12
+    assert last.training == Training(10, 16, 1e-4, weight_decay=0.01, label_smoothing=0.1)
+    assert all(card.scaling == "none" for card in CARDS.values() if card.weighs)
 
 
 def test_listing_the_models_loads_no_library_of_theirs() -> None:

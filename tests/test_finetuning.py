@@ -11,7 +11,7 @@ import tiny_checkpoints
 import torch
 from typer.testing import CliRunner
 
-from ser_core import audio, catalogue, embeddings, experiments, finetuning, labels, recognisers, runs, trained
+from ser_core import audio, embeddings, experiments, finetuning, labels, recognisers, runs, trained
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.cli import app
@@ -127,7 +127,6 @@ def test_stopped_in_an_epoch_it_goes_on_from_that_step(
     train: Callable[..., Run], plan: Plan, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unfinished, "SECONDS", 0.0)
-    monkeypatch.setattr(unfinished, "SHARE", 0)
     messages: list[str] = []
 
     def stopping(*_: object, message: str, **__: object) -> None:
@@ -142,16 +141,14 @@ def test_stopped_in_an_epoch_it_goes_on_from_that_step(
     assert len(run.history) == 1
     later: list[str] = []
     done = train(plan, progress=lambda *_, message, **__: later.append(message))
-    assert [one for one in later if "step" in one][0].startswith("epoch 2, step 2 of")
+    assert next(one for one in later if "step" in one).startswith("epoch 2, step 2 of")
     runs.remove(cache, done.id)
     whole = train(plan)
     assert whole.tested.equals(done.tested)
     assert any("sound of the clips" in one for one in messages)
 
 
-def test_what_it_says_of_a_clip_of_ones_own(
-    train: Callable[..., Run], plan: Plan, cache: Cache, mine: Located
-) -> None:
+def test_what_it_says_of_a_clip_of_ones_own(train: Callable[..., Run], plan: Plan, cache: Cache, mine: Located) -> None:
     run = train(plan)
     found, lacking = recognisers.available(cache, ["mine"])
     assert [one.id for one in found] == [run.id]
@@ -164,7 +161,9 @@ def test_what_it_says_of_a_clip_of_ones_own(
     short = replace(clip, signal=clip.signal[:20])
     (said,) = recognisers.ask(found, short, digest="0", known={})
     assert said.why == "clip too short for wav2vec2: 20 samples, expected 60 or more"
-    assert refusal(run) == "this model has changed an encoder and is given the sound itself: it has no values with names"
+    assert (
+        refusal(run) == "this model has changed an encoder and is given the sound itself: it has no values with names"
+    )
 
 
 def test_a_checkpoint_that_is_gone_or_another_is_said(
@@ -212,9 +211,11 @@ def test_what_does_not_fit_is_said_before_anything_is_computed(train: Callable[.
         train(Plan("svm", "mine", weighted=True))
     with pytest.raises(ExperimentError, match="partial has no blocks that learn: those are of last-layers"):
         train(replace(plan, blocks=1))
-    with pytest.raises(ExperimentError, match="3 blocks cannot learn: hf:.* has 2"):
+    with pytest.raises(ExperimentError, match=r"3 blocks cannot learn: hf:.* has 2"):
         train(replace(plan, model="last-layers", blocks=3))
-    with pytest.raises(ExperimentError, match="partial changes a pretrained network such as wav2vec2-base, not egemaps"):
+    with pytest.raises(
+        ExperimentError, match="partial changes a pretrained network such as wav2vec2-base, not egemaps"
+    ):
         train(replace(plan, encoder="egemaps"))
     with pytest.raises(ExperimentError, match="clips cannot be normalised by their speakers"):
         train(replace(plan, normalise="speaker"))
@@ -222,7 +223,7 @@ def test_what_does_not_fit_is_said_before_anything_is_computed(train: Callable[.
         train(replace(plan, model="head", encoder_rate=0.1))
     with pytest.raises(ExperimentError, match="weighs all layers: leave out the one"):
         train(replace(plan, weighted=True, layer=1))
-    with pytest.raises(ExperimentError, match="layer 7: hf:.* has layers 0 to 2"):
+    with pytest.raises(ExperimentError, match=r"layer 7: hf:.* has layers 0 to 2"):
         train(replace(plan, layer=7))
     with pytest.raises(ExperimentError, match="mlp is not trained in float16"):
         train(Plan("mlp", "mine", encoder=plan.encoder), precision="float16")
@@ -250,7 +251,9 @@ def test_emotions_by_a_label_map(train: Callable[..., Run], cache: Cache, mine: 
     assert run.recipe["label_map"] == {word: labels.get(cache, "own").of(word) for word in (first, *others)}
     assert "emotions by own" in run.title
     assert run.id != train(Plan("svm", "mine", split="random", encoder="egemaps")).id
-    with pytest.raises(LabelError, match="no label map is called 'mind', expected one of common, calm-neutral, four, own"):
+    with pytest.raises(
+        LabelError, match="no label map is called 'mind', expected one of common, calm-neutral, four, own"
+    ):
         train(Plan("svm", "mine", labels="mind"))
 
 

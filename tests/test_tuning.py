@@ -171,7 +171,6 @@ def test_killed_after_any_step_and_resumed_is_uninterrupted(
     found: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, stop: tuple[int, int]
 ) -> None:
     monkeypatch.setattr(unfinished, "SECONDS", 0.0)
-    monkeypatch.setattr(unfinished, "SHARE", 0)
 
     def stopped(epoch: int, step: int, steps: int) -> None:
         assert steps == 3
@@ -193,7 +192,6 @@ def test_another_training_does_not_go_on_with_the_file(
     found: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unfinished, "SECONDS", 0.0)
-    monkeypatch.setattr(unfinished, "SHARE", 0)
 
     def stopped(*_: int) -> None:
         raise KeyboardInterrupt

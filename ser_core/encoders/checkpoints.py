@@ -62,7 +62,7 @@ class Checkpoint:
 
     @property
     def shortest(self) -> int:
-        """Samples of the shortest clip that fills one frame; 1 where the encoder has no convolutions on the waveform."""
+        """Samples of the shortest clip that fills one frame; 1 where there are no convolutions on the waveform."""
         length = 1
         for kernel, stride in reversed(self.convolutions):
             length = (length - 1) * stride + kernel

@@ -43,7 +43,7 @@ def pool_clips(model: Any, found: Checkpoint, signals: Sequence[Signal]) -> "tor
 
 
 def frames(model: Any, found: Checkpoint, signals: Sequence[Signal]) -> "list[torch.Tensor]":
-    """What the convolutions on the waveform make of clips, each of shape (n_frames, width), of every clip by itself.
+    """Return what the convolutions on the waveform make of clips, (n_frames, width) each, of every clip by itself.
 
     Parameters are those of `pool_clips`.
 
@@ -60,7 +60,7 @@ def frames(model: Any, found: Checkpoint, signals: Sequence[Signal]) -> "list[to
 
 
 def pool_frames(model: Any, frames: "Sequence[torch.Tensor]", *, layer: int | None = None) -> "torch.Tensor":
-    """Layer means of clips whose `frames` are known, (n_clips, n_layers, dim), or those of one layer alone.
+    """Return layer means of clips whose `frames` are known, (n_clips, n_layers, dim), or those of one layer alone.
 
     ``layer`` counts from 0, the input of the first block.
     """

@@ -45,9 +45,7 @@ class TunedModule(nn.Module):
         Which layer the head is given, 0 being the input of the first block; None: all, weighted.
     """
 
-    def __init__(
-        self, encoder: Any, kind: str, *, tuning: Tuning | None, layer: int | None, n_classes: int
-    ) -> None:
+    def __init__(self, encoder: Any, kind: str, *, tuning: Tuning | None, layer: int | None, n_classes: int) -> None:
         super().__init__()
         config = encoder.config
         n_layers = config.num_hidden_layers + 1

@@ -249,8 +249,7 @@ def _train(
     while len(state.history) < training.epochs and not stalled(state.history, training.patience):
         number = len(state.history) + 1
         rates = [optimiser.param_groups[0]["lr"] for optimiser in state.optimisers]
-        learnt = _learn(state, taught, how, amounts=amounts, copy=copy, stepped=stepped)
-        seconds = state.within[-1]
+        *learnt, seconds = _learn(state, taught, how, amounts=amounts, copy=copy, stepped=stepped)
         started = time.monotonic()
         seen = _measure(state.module, measured, how)
         seconds += time.monotonic() - started
@@ -293,8 +292,8 @@ def _learn(
     amounts: Amounts,
     copy: Copy,
     stepped: Callable[[int, int, int], None],
-) -> tuple[float, float]:
-    """Go through the rest of an epoch; return mean loss and accuracy of the whole of it.
+) -> tuple[float, float, float]:
+    """Go through the rest of an epoch; return mean loss and accuracy of the whole of it, and its seconds.
 
     ``state.within`` is, after each step: steps done, sum of losses, clips named rightly, seconds.
     """
@@ -322,7 +321,7 @@ def _learn(
         state.within = (step + 1, total, right, seconds)
         copy.write(state)
         stepped(number, step + 1, len(steps))
-    return total / len(taught.y), right / len(taught.y)
+    return total / len(taught.y), right / len(taught.y), seconds
 
 
 def _gradients(

@@ -18,8 +18,8 @@ from ser_core.store import write_atomic
 
 SECONDS: Final = 10.0
 """Least time between two copies of an unfinished training: one of 21 million weights takes 340 MB."""
-SHARE: Final = 20
-"""Times as long as a copy takes to write, the next one waits: an encoder of 95 million weights takes 1.5 GB."""
+USUAL: Final = 0.5
+"""Seconds that a copy may take to write; after one that took longer, the next waits so many times longer, too."""
 MOMENTS: Final = ("step", "exp_avg", "exp_avg_sq")
 """What Adam keeps of each weight."""
 
@@ -100,7 +100,7 @@ class Copy:
     def write(self, state: State) -> None:
         """Keep it, whole or not at all, if the last copy was not just written."""
         started = time.monotonic()
-        if self.path is not None and started - self.written >= max(SECONDS, SHARE * self.took):
+        if self.path is not None and started - self.written >= SECONDS * max(1.0, self.took / USUAL):
             arrays, history = state.arrays(), json.dumps([astuple(one) for one in state.history])
             within = json.dumps(state.within)
             facts = {"key": self.key, "crc": str(_crc(arrays)), "history": history, "within": within}
