@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ser_core.corpora import audformat, folder
 from ser_core.corpora.base import Corpus, CorpusError, Scan
 from ser_core.corpora.cafe import CAFE
 from ser_core.corpora.cremad import CREMAD
@@ -12,7 +13,7 @@ from ser_core.corpora.ravdess import RAVDESS
 from ser_core.corpora.savee import SAVEE
 from ser_core.corpora.tess import TESS
 
-__all__ = ["KINDS", "Corpus", "CorpusError", "Scan"]
+__all__ = ["KINDS", "OWN", "TABLES", "Corpus", "CorpusError", "Scan"]
 
 KINDS: Final = {
     corpus.name: corpus
@@ -31,3 +32,7 @@ KINDS: Final = {
     )
 }
 """Every corpus with a layout of its own, by name."""
+OWN: Final = {"folder": folder.corpus, "audformat": audformat.corpus}
+"""Kinds of folders that may hold any corpus, and what makes a card for a name."""
+TABLES: Final = ("metadata.*", "*/metadata.*", "db.*")
+"""Where such folders keep their labels, which may change at any time."""
