@@ -17,7 +17,7 @@ from ser_core import audio, catalogue, embeddings, maps, runs, trained
 from ser_core import jobs as running
 from ser_core.cache import Cache, Entry
 from ser_core.catalogue import Located
-from ser_core.corpora import CorpusError, Scan
+from ser_core.corpora import TABLES, CorpusError, Scan
 from ser_core.embeddings import Coverage, Embeddings
 from ser_core.encoders import ENCODERS, EncoderError
 from ser_core.jobs import Status
@@ -256,5 +256,5 @@ def stamp() -> float:
     """Return the time of the last write to any embedding store, to the list of corpora or to a table of labels."""
     root = cache().root
     files = [root / "corpora.json", *root.glob("embeddings/*/vectors.sqlite")]
-    files += [one.root / "metadata.csv" for one in corpora()]
+    files += [file for one in corpora() for pattern in TABLES for file in one.root.glob(pattern)]
     return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)

@@ -3,14 +3,15 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from filelock import FileLock
 
 from ser_core.cache import Cache
-from ser_core.corpora import KINDS, Corpus, CorpusError, Scan, folder
+from ser_core.corpora import KINDS, OWN, Corpus, CorpusError, Scan
 from ser_core.store import read_json, write_atomic
 
 
@@ -28,8 +29,9 @@ class Located:
 
     @property
     def kind(self) -> str:
-        """The name under which such corpora are known (`ser_core.corpora.KINDS`), or ``folder``."""
-        return next((kind for kind, one in KINDS.items() if one.citation == self.corpus.citation), "folder")
+        """The name under which such corpora are known: in `ser_core.corpora.KINDS`, or in `ser_core.corpora.OWN`."""
+        own = next((kind for kind, card in OWN.items() if card(self.name).parse is self.corpus.parse), "folder")
+        return next((kind for kind, one in KINDS.items() if one.citation == self.corpus.citation), own)
 
     def classes(self, emotions: Iterable[str]) -> tuple[str, ...]:
         """Return which emotions there are, in the corpus's own order, others after them by the alphabet."""
@@ -51,7 +53,7 @@ def add(cache: Cache, kind: str, root: Path, *, name: str | None = None) -> tupl
     Parameters
     ----------
     kind
-        A name of `KINDS`, or ``folder``.
+        A name of `KINDS` or of `OWN`.
     name
         The name it gets here; by default the kind, or the folder's own name.
 
@@ -65,16 +67,17 @@ def add(cache: Cache, kind: str, root: Path, *, name: str | None = None) -> tupl
     except RuntimeError as error:
         raise CorpusError(f"{root}: {error}; write the folder out in full") from error
     name = name or (kind if kind in KINDS else root.name.lower())
-    located = Located(_card(kind, name), root)
-    scan = located.scan()
+    corpus = _card(kind, name)
+    scan = corpus.scan(root)
+    said = corpus.says(root) if corpus.says else {}
     with FileLock(_ready(cache) / "corpora.lock"):
         entries = _entries(cache)
         taken = entries.get(name)
         if taken and (taken["kind"], taken["root"]) != (kind, str(root)):
             raise CorpusError(f"the name {name} is taken by {taken['root']}: choose another, or remove that one first")
-        entries[name] = {"kind": kind, "root": str(root)}
+        entries[name] = {"kind": kind, "root": str(root)} | ({"says": said} if said else {})
         write_atomic(cache.root / "corpora.json", json.dumps(entries, indent=1).encode())
-    return located, scan
+    return Located(replace(corpus, **said), root), scan
 
 
 def remove(cache: Cache, name: str) -> None:
@@ -88,7 +91,10 @@ def remove(cache: Cache, name: str) -> None:
 def ls(cache: Cache) -> list[Located]:
     """Return the corpora that were added, by name."""
     entries = _entries(cache)
-    return [Located(_card(entry["kind"], name), Path(entry["root"])) for name, entry in sorted(entries.items())]
+    return [
+        Located(replace(_card(entry["kind"], name), **entry.get("says", {})), Path(entry["root"]))
+        for name, entry in sorted(entries.items())
+    ]
 
 
 def get(cache: Cache, name: str) -> Located:
@@ -125,10 +131,10 @@ def check_name(name: str) -> None:
 
 def _card(kind: str, name: str) -> Corpus:
     check_name(name)
-    if kind == "folder":
-        return folder.corpus(name)
+    if kind in OWN:
+        return OWN[kind](name)
     if kind not in KINDS:
-        raise CorpusError(f"unknown corpus {kind!r}: expected {', '.join(KINDS)} or folder")
+        raise CorpusError(f"unknown corpus {kind!r}: expected one of {', '.join((*KINDS, *OWN))}")
     corpus = KINDS[kind]
     return corpus if name == kind else corpus.named(name)
 
@@ -138,7 +144,7 @@ def _ready(cache: Cache) -> Path:
     return cache.root
 
 
-def _entries(cache: Cache) -> dict[str, dict[str, str]]:
+def _entries(cache: Cache) -> dict[str, dict[str, Any]]:
     path = cache.root / "corpora.json"
     entries = read_json(path)
     if entries is None and path.exists():

@@ -3,7 +3,8 @@
 Colours follow the circle of affect (pleasant, aroused, unpleasant, sleepy), so that neighbours in affect are neighbours
 in hue; lightness alternates, so that they also differ for readers with deuteranopia or protanopia, on white and on
 near-black (tests/test_emotions.py measures both). A shape repeats the colour; plotly's 3-D charts know only
-eight, and draw one of them, x, as a letter that not every machine has.
+eight, and draw one of them, x, as a letter that not every machine has. There is no room for excitement: every colour
+between happiness and surprise is too near to another for some readers.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ EMOTIONS: Final = {
         Emotion("surprise", "#cf6d0f", "diamond"),
         Emotion("anger", "#ba1101", "square"),
         Emotion("fear", "#a422a7", "cross"),
+        Emotion("frustration", "#9c76c6", "circle-open"),
         Emotion("disgust", "#745af4", "square-open"),
         Emotion("sadness", "#88a7fb", "diamond-open"),
         Emotion("boredom", "#1b5662", "diamond"),
@@ -45,9 +47,12 @@ COMMON: Final = {
     "sad": "sadness", "sadness": "sadness", "tristesse": "sadness",
     "bored": "boredom", "boredom": "boredom",
     "calm": "calm",
-    "neutral": "neutral", "neutre": "neutral",
+    "neutral": "neutral", "neutre": "neutral", "neutral state": "neutral",
+    "excited": "excitement", "excitement": "excitement",
+    "frustrated": "frustration", "frustration": "frustration",
 }  # fmt: skip
-"""A corpus's own word -> common name. Only translations and word forms: nothing is merged (calm stays calm)."""
+"""A corpus's own word -> common name. Only translations and word forms: nothing is merged (calm stays
+calm, and pleasant surprise, which is but a part of surprise, what it is)."""
 
 
 def common_name(word: str) -> str:

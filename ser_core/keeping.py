@@ -19,7 +19,7 @@ from ser_core.audio import Decoded
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.corpora import KINDS
-from ser_core.corpora.folder import tidy
+from ser_core.corpora.metadata import tidy
 from ser_core.errors import SerError
 from ser_core.store import write_atomic
 

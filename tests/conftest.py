@@ -5,7 +5,7 @@ import ser_core  # noqa: F401  first: it says how BLAS threads wait, which numpy
 
 # isort: on
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from ser_core import catalogue
+from ser_core import audio, catalogue
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.encoders.base import ClipError, Recipe
@@ -78,6 +78,21 @@ def tone(frequency: float, seconds: float = 0.3, level: float = 0.3, rate: int =
     """A tone in a little seeded noise."""
     noise = np.random.default_rng(int(frequency)).normal(size=int(seconds * rate)) * 0.01
     return (level * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate) + noise).astype(np.float32)
+
+
+@pytest.fixture
+def fill(tmp_path: Path) -> Callable[..., Path]:
+    """Write a short sound under each name."""
+    sound = audio.wav_bytes(np.random.default_rng(0).uniform(-0.1, 0.1, 3200).astype("float32"))
+
+    def write(names: Iterable[str]) -> Path:
+        for name in names:
+            file = tmp_path / "corpus" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(sound)
+        return tmp_path / "corpus"
+
+    return write
 
 
 @pytest.fixture

@@ -5,27 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_core import audio, catalogue, dates
+from ser_core import catalogue, dates
 from ser_core.cache import Cache
 from ser_core.corpora import KINDS, CorpusError, cafe, emodb, folder, ravdess
 from ser_core.corpora.base import COLUMNS
 
 Fill = Callable[..., Path]
-
-
-@pytest.fixture
-def fill(tmp_path: Path) -> Fill:
-    """Write a short sound under each name."""
-    sound = audio.wav_bytes(np.random.default_rng(0).uniform(-0.1, 0.1, 3200).astype("float32"))
-
-    def write(names: Iterable[str]) -> Path:
-        for name in names:
-            file = tmp_path / "corpus" / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(sound)
-        return tmp_path / "corpus"
-
-    return write
 
 
 def test_ravdess_names_say_everything(fill: Fill) -> None:
@@ -250,7 +235,7 @@ def test_names_are_plain_words(cache: Cache, fill: Fill, name: str) -> None:
         with pytest.raises(CorpusError, match="should be 1 to 40 of"):
             catalogue.add(cache, "emodb", root, name=name)
     with pytest.raises(CorpusError, match="unknown corpus"):
-        catalogue.add(cache, "iemocap", root)
+        catalogue.add(cache, "enterface", root)
 
 
 @pytest.mark.data

@@ -55,6 +55,18 @@ def test_a_folder_is_looked_into_before_it_is_taken(
     assert [one.name for one in catalogue.ls(cache)] == ["study"]
 
 
+def test_every_kind_of_corpus_can_be_chosen(page: AppTest, cache: Cache, fill: Callable[..., Path]) -> None:
+    page.run()
+    chooser = next(one for one in page.selectbox if one.label == "What it is")
+    kinds = ["RAVDESS (speech)", "EmoDB", "CaFE", "IEMOCAP", "CREMA-D", "SAVEE", "TESS"]
+    assert chooser.options == ["A folder of my own", "An audformat database", *kinds]
+    chooser.set_value("SAVEE")
+    page.text_input[0].set_value(str(fill(["AudioData/DC/a01.wav", "AudioData/JE/a01.wav"])))
+    button(page, "Check and add").click().run()
+    assert "savee is added: 2 clips, 2 speakers." in said(page)
+    assert catalogue.get(cache, "savee").kind == "savee"
+
+
 def test_text_from_files_is_shown_as_text(page: AppTest, cache: Cache, make_folder: Callable[..., Path]) -> None:
     root = make_folder()
     (root / "metadata.csv").write_text("![x](https://example.org/a.png),<b>bold</b>\n1,2\n")

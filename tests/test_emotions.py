@@ -61,8 +61,9 @@ def test_shapes_are_those_that_3d_charts_know() -> None:
 
 
 def test_every_word_of_every_corpus_has_a_common_name() -> None:
-    words = {word for corpus in KINDS.values() for word in corpus.emotions}
-    assert {emotions.common_name(word) for word in words} == set(emotions.EMOTIONS)
+    names = {emotions.common_name(word) for corpus in KINDS.values() for word in corpus.emotions}
+    assert names - set(emotions.EMOTIONS) == {"excitement", "other", "pleasant surprise"}  # drawn as other emotions are
+    assert set(emotions.EMOTIONS) <= names
 
 
 def test_nothing_is_merged_within_a_corpus() -> None:

@@ -11,7 +11,7 @@ from ser_core.corpora import KINDS
 from ser_core.corpora.folder import LAYOUT
 from ser_core.errors import SerError
 
-OWN = "A folder of my own"
+OWN = {"A folder of my own": "folder", "An audformat database": "audformat"}
 
 
 def corpora_table(corpora: list[Located]) -> None:
@@ -74,13 +74,13 @@ def embed(corpora: list[Located]) -> None:
 
 def add() -> None:
     """Take a folder, look into it, and add it if it holds what it should."""
-    kinds = {OWN: "folder"} | {one.title: one.name for one in KINDS.values() if not one.synthetic}
+    kinds = OWN | {one.title: one.name for one in KINDS.values() if not one.synthetic}
     with st.form("add corpus", border=False):
         left, middle, right = st.columns([1, 2, 1])
         kind = kinds[left.selectbox("What it is", list(kinds))]
         path = middle.text_input("Folder on this machine", placeholder="/home/me/recordings")
         name = right.text_input("Call it (optional)", placeholder="my-study")
-        st.caption(f"A folder of your own is {LAYOUT}, and perhaps emotion, speaker, gender, language, recorded_at.")
+        st.caption(f"A folder of your own is {LAYOUT}. It may say emotion, speaker, gender, language, recorded_at.")
         sent = st.form_submit_button("Check and add")
     if sent and path:
         try:
@@ -121,7 +121,7 @@ def inspect(corpora: list[Located]) -> None:
     counts = pd.crosstab(scan.clips["speaker"], scan.clips["emotion"])
     counts = pd.concat([counts, counts.sum().to_frame("all speakers").T])
     st.dataframe(counts.assign(**{"all emotions": counts.sum(axis=1)}), height="content")
-    why_missing = "the complete corpus has it" if scan.expected else "named in metadata.csv, not found"
+    why_missing = "the complete corpus has it" if scan.expected else "named in its table, not found"
     problems = pd.DataFrame(
         [("missing", file, why_missing) for file in scan.missing]
         + [("cannot be read", *one) for one in scan.unreadable]

@@ -8,15 +8,16 @@ import typer
 
 from ser_core import catalogue, embeddings
 from ser_core.cli.terminal import ERR, CacheOption, JsonOption, command, print_json, print_table, where
-from ser_core.corpora import KINDS, Scan
+from ser_core.corpora import KINDS, OWN, Scan
 from ser_core.embeddings import Coverage
 
+OWN_HELP = "folder: your own audio, with a metadata.csv or a folder for each emotion; audformat: with a db.yaml."
 app = typer.Typer(no_args_is_help=True, help="Corpora: add, list, show, remove.")
 
 
 @command(app, "add")
 def corpora_add(
-    kind: Annotated[str, typer.Argument(help=f"One of: {', '.join(KINDS)}, folder (audio and a metadata.csv).")],
+    kind: Annotated[str, typer.Argument(help=f"One of: {', '.join((*KINDS, *OWN))}. {OWN_HELP}")],
     path: Annotated[Path, typer.Argument(help="The folder it lies in.")],
     name: Annotated[str | None, typer.Option(help="What to call it here (default: the kind, or the folder).")] = None,
     cache: CacheOption = None,

@@ -1,5 +1,6 @@
 """What a corpus is, and what a look into its folder finds."""
 
+import operator
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ COLUMNS: Final = ("file", "speaker", "emotion")
 """Every table of clips has these, first and in this order; a corpus adds what else it knows."""
 AUDIO_SUFFIXES: Final = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"})
 MOST_FILES: Final = 300_000
+UNKNOWN: Final = "unknown"
+"""The emotion or speaker of a clip of which nobody says; never guessed."""
 
 
 class CorpusError(SerError, ValueError):
@@ -77,7 +80,8 @@ class Corpus:
     ``emotions`` are its own words in the order of its own codes (empty: whatever its clips say).
     ``parse`` lists a folder without opening audio; it raises `CorpusError` where nothing of the corpus is found.
     ``n_clips`` and ``n_speakers`` are those of the complete corpus (None: not fixed). ``synthetic`` marks speech that
-    no person spoke; it is said wherever the corpus is shown.
+    no person spoke; it is said wherever the corpus is shown. ``says`` reads from a folder what it says itself of this
+    card (field -> text), None where it says nothing.
     """
 
     name: str
@@ -90,6 +94,7 @@ class Corpus:
     n_clips: int | None = None
     n_speakers: int | None = None
     synthetic: bool = False
+    says: Callable[[Path], dict[str, str]] | None = field(default=None, repr=False)
 
     def named(self, name: str) -> "Corpus":
         """Return the same card under another name."""
@@ -162,12 +167,13 @@ def listing(
     *,
     expected: Collection[str],
     layout: str,
+    named: Callable[[Path], str] = operator.attrgetter("stem"),
 ) -> Listing:
     """List a corpus whose file names say everything.
 
     ``describe`` gives the columns of a file, or the reason why it is no part of the corpus. A name that occurs twice
-    (unpacked archives often hold their content twice) counts once. ``expected`` are file names without ending, and
-    ``layout`` describes the official tree in the error.
+    (unpacked archives often hold their content twice) counts once. ``expected`` are names, and ``layout`` describes the
+    official tree in the error. ``named`` gives the name of a file: as a rule that without its ending.
     """
     rows: dict[str, dict[str, Any]] = {}
     left_out: list[tuple[str, str]] = []
@@ -176,10 +182,10 @@ def listing(
         found = describe(path)
         if isinstance(found, str):
             left_out.append((file, found))
-        elif path.stem in rows:
-            left_out.append((file, f"the same name as {rows[path.stem]['file']}"))
+        elif (name := named(path)) in rows:
+            left_out.append((file, f"the same name as {rows[name]['file']}"))
         else:
-            rows[path.stem] = {"file": file, **found}
+            rows[name] = {"file": file, **found}
     if not rows:
         raise CorpusError(f"{root}: expected {layout}, found {_census(root)}")
     return Listing(list(rows.values()), tuple(sorted(set(expected) - rows.keys())), tuple(left_out))

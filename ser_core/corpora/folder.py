@@ -1,48 +1,58 @@
-"""A folder of one's own: audio files and a ``metadata.csv``, as Hugging Face's AudioFolder has it.
+"""A folder of one's own: audio files and a table of them, or a folder for each emotion, as Hugging Face's AudioFolder.
 
-``metadata.csv`` has a column ``file_name`` (relative to the folder) and any of emotion, speaker, gender, language,
-valence, arousal, dominance, recorded_at; other columns come along. What is not given is "unknown", never guessed. Times
-count by the clock of their own time zone, which may differ from row to row (summer time), and are kept without it.
+The table (`ser_core.corpora.metadata`) has a column ``file_name`` and any of emotion, speaker, gender, language,
+valence, arousal, dominance, recorded_at; other columns come along. It lies in the folder itself, or one in each of the
+folders directly in it. Without a table, the emotion of a clip is the name of the folder that it lies in. What is not
+given is "unknown", never guessed. Where a folder directly in it is called as a part of a data set is (``train``,
+``test``, …), that is the clip's ``split``.
 """
 
-import csv
-import io
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-import pandas as pd
+from ser_core.corpora import metadata
+from ser_core.corpora.base import UNKNOWN, Corpus, CorpusError, Listing, audio_files
 
-from ser_core import dates
-from ser_core.corpora.base import Corpus, CorpusError, Listing, audio_files
-
-UNKNOWN: Final = "unknown"
-NUMBERS: Final = ("valence", "arousal", "dominance")
-LAYOUT: Final = "a folder with audio files and a metadata.csv that has a column file_name"
+SPLITS: Final = {
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+}  # fmt: skip
+"""Name of a folder -> the part of a data set, as Hugging Face reads them."""
+LAYOUT: Final = (
+    "a folder with audio files and a metadata.csv (or .jsonl, .parquet) that has a column file_name, or with two or"
+    " more folders of audio files that are called as their emotions"
+)
 
 
 def parse(root: Path) -> Listing:
-    """List the rows of ``metadata.csv``; audio without a row is left out, rows without their file are missing.
+    """List the rows of the tables; audio without a row is left out, rows without their file are missing.
+
+    A table in the folder itself is the only one that counts.
 
     Raises
     ------
     CorpusError
-        If there is no ``metadata.csv``, it cannot be read, has no ``file_name``, repeats a name, points outside the
-        folder, holds a word where a number or a date belongs, or none of its files exists.
+        If a table is wrong (`metadata.read`), none of its files exists, or there is no table and no folder for each
+        emotion.
     """
-    table = _read(root)
-    present = {path.relative_to(root).as_posix(): path for path in audio_files(root)}
-    rows: list[dict[str, Any]] = []
-    missing = []
-    for row in table.to_dict("records"):
-        name = str(row.pop("file_name"))
-        if name in present:
-            rows.append({"file": name, "speaker": UNKNOWN, "emotion": UNKNOWN} | {str(k): v for k, v in row.items()})
-        else:
-            missing.append(name)
+    names = [path.relative_to(root).as_posix() for path in audio_files(root)]
+    tables = _tables(root)
+    if not tables:
+        return Listing(_by_folder(root, names))
+    present, rows, missing, n_rows = set(names), [], [], 0
+    for file in tables:
+        for row in metadata.read(file).to_dict("records"):
+            name = (file.parent.relative_to(root) / str(row.pop("file_name"))).as_posix()
+            if name in present:
+                rows.append(_unsaid(name) | {str(column): value for column, value in row.items()})
+            else:
+                missing.append(name)
+            n_rows += 1
     if not rows:
-        raise CorpusError(f"{root}: expected {LAYOUT}, found {len(table)} rows but none of their files")
+        raise CorpusError(f"{root}: expected {LAYOUT}, found {n_rows} rows but none of their files")
     named = {row["file"] for row in rows}
-    left_out = tuple((name, "no row in metadata.csv") for name in present if name not in named)
+    left_out = tuple((name, f"no row in {tables[0].name}") for name in names if name not in named)
     return Listing(rows, tuple(missing), left_out)
 
 
@@ -59,77 +69,29 @@ def corpus(name: str) -> Corpus:
     )
 
 
-def tidy(name: str) -> str:
-    """Return the one form of a file's name that stands for all ways to write it.
-
-    Examples
-    --------
-    >>> tidy(" ./a//b.wav ")
-    'a/b.wav'
-    """
-    name = name.strip().replace("\\", "/")
-    return PurePosixPath(name).as_posix() if name else name
-
-
-def _read(root: Path) -> pd.DataFrame:
-    file = root / "metadata.csv"
-    if not file.is_file():
-        raise CorpusError(f"{root}: expected {LAYOUT}, found no metadata.csv ({len(audio_files(root))} audio files)")
-    try:
-        text = file.read_text("utf-8-sig")
-        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, na_values=[""], index_col=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"{file}: expected a UTF-8 table, commas between columns ({error})") from error
-    table.columns = table.columns.str.strip()
-    heads = next(csv.reader(text.splitlines()), [])
-    twice = sorted({head.strip() for head in heads if [one.strip() for one in heads].count(head.strip()) > 1})
-    if twice:
-        raise CorpusError(f"{file}: the column {twice[0]!r} occurs twice; every column has one name")
-    if "file_name" not in table.columns:
-        raise CorpusError(f"{file}: expected a column file_name, found {', '.join(table.columns)}")
-    if taken := {"file", "corpus"} & set(table.columns):
-        raise CorpusError(f"{file}: a column named {min(taken)} is kept for the program; rename it")
-    table["file_name"] = table["file_name"].fillna("").map(tidy)
-    for row, name in enumerate(table["file_name"]):
-        path = PurePosixPath(name)
-        if not name or path.is_absolute() or ".." in path.parts:
-            raise CorpusError(f"{file}, line {_lines(text)[row]}: expected a file inside the folder, found {name!r}")
-    repeated = table["file_name"][table["file_name"].duplicated()]
-    if len(repeated):
-        raise CorpusError(f"{file}: {repeated.iloc[0]!r} occurs twice; every clip has one row")
-    return _typed(table, file, text)
+def _tables(root: Path) -> list[Path]:
+    """Return the table of the folder itself, or else those of the folders directly in it."""
+    if own := metadata.find(root):
+        return [own]
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    tables = [table for folder in folders if (table := metadata.find(folder))]
+    kinds = sorted({table.name for table in tables})
+    if len(kinds) > 1:
+        raise CorpusError(f"{root}: expected tables of one kind in its folders, found {' and '.join(kinds)}")
+    return tables
 
 
-def _typed(table: pd.DataFrame, file: Path, text: str) -> pd.DataFrame:
-    for column in ("emotion", "speaker"):
-        if column in table:
-            table[column] = table[column].fillna(UNKNOWN).str.strip()
-    for column in NUMBERS:
-        if column in table:
-            try:
-                table[column] = pd.to_numeric(table[column])
-            except ValueError as error:
-                raise CorpusError(f"{file}: column {column} should hold numbers ({error})") from error
-    if "recorded_at" in table:
-        times = [_time(value, row, file, text) for row, value in enumerate(table["recorded_at"])]
-        table["recorded_at"] = pd.Series(times, table.index, dtype="datetime64[us]")
-    return table
+def _by_folder(root: Path, names: list[str]) -> list[dict[str, Any]]:
+    """Return the clips with the folders they lie in as emotions: two or more, all on one level."""
+    paths = [PurePosixPath(name) for name in names]
+    labelled = all(len(path.parts) == 2 + (path.parts[0].lower() in SPLITS) for path in paths)
+    if not labelled or len({path.parent.name for path in paths}) < 2:
+        raise CorpusError(f"{root}: expected {LAYOUT}, found no metadata.csv ({len(names)} audio files)")
+    return [_unsaid(path.as_posix()) | {"emotion": path.parent.name} for path in paths]
 
 
-def _time(value: Any, row: int, file: Path, text: str) -> Any:
-    try:
-        return dates.clock(value)
-    except ValueError as error:
-        expected = "recorded_at should hold dates such as 2026-03-01 or 2026-03-01T18:30"
-        raise CorpusError(f"{file}, line {_lines(text)[row]}: {expected}, found {value!r}") from error
-
-
-def _lines(text: str) -> list[int]:
-    """Return the line that each row begins at: a row may hold line ends, and pandas skips empty lines."""
-    lines = text.split("\n")
-    reader, begin, found = csv.reader(lines), 1, []
-    for _ in reader:
-        if lines[begin - 1].strip():
-            found.append(begin)
-        begin = reader.line_num + 1
-    return found[1:]
+def _unsaid(name: str) -> dict[str, Any]:
+    """Return what is known of a clip by its place alone."""
+    first, *rest = PurePosixPath(name).parts
+    split = SPLITS.get(first.lower()) if rest else None
+    return {"file": name, "speaker": UNKNOWN, "emotion": UNKNOWN} | ({"split": split} if split else {})
