@@ -6,7 +6,7 @@ pooch knows what is here already and keeps what is right; broken off, it begins 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ser_core.errors import SerError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = (20.0, 60.0)
 """Seconds that a server may take to be reached, and to send the next piece."""
-CHUNK: Final = 1 << 18
+CHUNK: Final = 1 << 16
 GONE: Final = frozenset({404, 410})
 MB: Final = 1_000_000
 Progress = Callable[[int, int], None]
@@ -65,7 +65,8 @@ def fetch(remote: Remote, path: Path, *, session: "requests.Session", progress: 
 
     pooch.get_logger().setLevel("WARNING")  # it would write a line a file beside the progress bar
     resuming = Resuming(remote, path.with_name(f"{path.name}.part"), session, progress)
-    pooch.retrieve(remote.url, remote.digest, fname=path.name, path=path.parent, downloader=resuming)
+    # its protocol of downloaders names the parameters otherwise than its own downloaders do
+    pooch.retrieve(remote.url, remote.digest, fname=path.name, path=path.parent, downloader=cast("Any", resuming))
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Resuming:
     def _too_large(self) -> DownloadError:
         self._forget()
         most = f"{self.remote.most_bytes / MB:.1f} MB"
-        return DownloadError(f"{self.remote.url}: expected at most {most}, found more: the file on the server changed")
+        return DownloadError(f"{self.remote.url}: expected at most {most}, found more: the file has changed")
 
     def _check(self) -> None:
         import pooch

@@ -70,9 +70,7 @@ def here(cache: Cache, source: Source, folder: Path) -> tuple[Located, Scan] | N
     root = added or folder
     if not root.is_dir() or not any(root.iterdir()):
         if added not in {None, folder}:
-            raise FetchError(
-                f"{kind} was added from {root}, where nothing lies now: forget it with `ser corpora rm {kind}`"
-            )
+            raise FetchError(f"{kind} was added from {root}, which is gone: forget it with `ser corpora rm {kind}`")
         return None
     located, scan = catalogue.add(cache, kind, root)
     if lost := scan.n_missing + len(scan.unreadable):
@@ -122,8 +120,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _check_room(source: Source, folder: Path, work: Path) -> None:
     """Raise if the disk may not hold it, before anything is downloaded."""
-    here = sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
-    free, needed = shutil.disk_usage(folder.parent).free, source.where.room - here
+    have = sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
+    free, needed = shutil.disk_usage(folder.parent).free, source.where.room - have
     if free < needed:
         raise FetchError(
             f"{folder.parent} has {free / MB:,.0f} MB free, and {source.kind} takes up to {needed / MB:,.0f} MB: make "
@@ -170,9 +168,7 @@ def _collect(where: Repository, folder: Path, work: Path, progress: Progress) ->
             if not lfs.matches(content, listed):
                 path.unlink()
                 found = lfs.sha1(lfs.pointer(content))
-                raise DownloadError(
-                    f"{remote.url}: expected {listed} (git), found {found}; the file was removed: try again"
-                )
+                raise DownloadError(f"{remote.url}: expected {listed} (git), found {found}; it was removed: try again")
             n_bytes += len(content)
             if n_bytes > where.n_bytes:
                 raise FetchError(f"{where.files}: expected {where.n_bytes / MB:,.1f} MB in all, found more")

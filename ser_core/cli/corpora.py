@@ -89,7 +89,7 @@ def _agree(source: Source, *, accepted: bool) -> None:
     lines = (
         f"{KINDS[source.kind].title}, from {source.page}",
         f"licence: {licence}, {address}",
-        f"up to {source.where.room / fetching.MB:,.0f} MB of disk; checked by {source.where.checked}",
+        f"up to {source.where.room / fetching.MB:,.0f} MB of disk; check: {source.where.checked}",
     )
     for line in lines:
         ERR.print(line, markup=False, highlight=False, soft_wrap=True)

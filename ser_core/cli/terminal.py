@@ -151,7 +151,6 @@ def waiting(status: jobs.Status | None) -> None:
 @contextmanager
 def job(cache: Cache, arguments: list[str], title: str) -> Iterator[Callable[..., None]]:
     """Be a job that pages can watch, with a bar in the terminal; the yielded function reports progress to both."""
-
     with jobs.running(cache, arguments, title=title, waiting=waiting) as run, bar(title) as show:
         start = time.monotonic()
 

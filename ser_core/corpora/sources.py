@@ -132,8 +132,8 @@ TESS: Final = Source(
     "tess",
     BY_NC_ND,
     "https://doi.org/10.5683/SP2/E8H2MF",
-    # Address and checksum: PaddlePaddle's paddle.audio.datasets.TESS. The publisher's own archive is made anew for every
-    # download, so it has no checksum and cannot be gone on with.
+    # Address and checksum: PaddlePaddle's paddle.audio.datasets.TESS. The publisher's own archive is made anew for
+    # every download, so it has no checksum and cannot be gone on with.
     Archive(
         Remote(
             "https://bj.bcebos.com/paddleaudio/datasets/TESS_Toronto_emotional_speech_set.zip",
