@@ -163,8 +163,8 @@ class Resuming:
         if found != self.remote.digest:
             self._forget()
             raise DownloadError(
-                f"{self.remote.url}: expected {self.remote.digest}, found {found}; the file was removed: try again, and "
-                "if it is wrong again, it was changed on the server"
+                f"{self.remote.url}: expected {self.remote.digest}, found {found}; the file was removed: try again, "
+                "and if it is wrong again, it was changed on the server"
             )
 
     def _forget(self) -> None:

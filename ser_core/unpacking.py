@@ -124,7 +124,9 @@ def _zipped(archive: Path) -> Iterator[Member]:
             if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG}:
                 raise _no_file(archive, info.filename)
             if info.flag_bits & ENCRYPTED:
-                raise UnpackError(f"{archive.name}: {info.filename!r} is encrypted, expected an archive without password")
+                raise UnpackError(
+                    f"{archive.name}: {info.filename!r} is encrypted, expected an archive without password"
+                )
             yield info.filename, partial(opened.open, info)
 
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import requests
+from web import Page, Web, web  # noqa: F401  a fixture
 
 from ser_core import downloads
 from ser_core.downloads import DownloadError, Remote
-from web import Page, Web, web  # noqa: F401  a fixture
 
 BODY = np.random.default_rng(0).bytes(600_000)
 MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
@@ -180,7 +180,9 @@ def test_no_server_is_one_sentence(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        with pytest.raises(DownloadError, match=r"the server cannot be reached; is this machine online\?; what has come"):
+        with pytest.raises(
+            DownloadError, match=r"the server cannot be reached; is this machine online\?; what has come"
+        ):
             get(Web(url), tmp_path / "a.zip")
 
 

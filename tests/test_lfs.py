@@ -11,7 +11,9 @@ from ser_core.lfs import ListError
 
 def tree(*paths: str, **fields: Any) -> bytes:
     entries = [{"path": path, "type": "blob", "sha": f"{number:040x}"} for number, path in enumerate(paths)]
-    return json.dumps({"tree": [*entries, {"path": "A", "type": "tree", "sha": "f"}], "truncated": False, **fields}).encode()
+    return json.dumps(
+        {"tree": [*entries, {"path": "A", "type": "tree", "sha": "f"}], "truncated": False, **fields}
+    ).encode()
 
 
 def test_files_of_one_folder_are_listed() -> None:
@@ -19,7 +21,9 @@ def test_files_of_one_folder_are_listed() -> None:
     assert list(found.items()) == [("a.wav", f"{1:040x}"), ("b.wav", f"{0:040x}")]
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"{}", b'{"tree": [{}], "truncated": false}', b'{"tree": []}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", b"[]", b"{}", b'{"tree": [{}], "truncated": false}', b'{"tree": []}']
+)
 def test_other_content_is_no_list(content: bytes) -> None:
     with pytest.raises(ListError, match="is no tree of GitHub's"):
         lfs.listed(content, "A", suffix=".wav")

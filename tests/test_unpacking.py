@@ -94,14 +94,18 @@ def test_names_that_lead_away_are_refused(tmp_path: Path, make: Any, name: str) 
 
 
 def test_names_that_are_no_utf_8_are_refused(tmp_path: Path) -> None:
-    refused(tarred(tmp_path / "a.tar", {"Col\udce8re.wav": b"1"}, format=tarfile.GNU_FORMAT), "expected a name of UTF-8")
+    refused(
+        tarred(tmp_path / "a.tar", {"Col\udce8re.wav": b"1"}, format=tarfile.GNU_FORMAT), "expected a name of UTF-8"
+    )
     flagged = zipped(tmp_path / "a.zip", {"Colère.wav": b"1"})
     refused(patched(flagged, "è".encode(), b"\xe8\xe8"), "a.zip is damaged")
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices_of_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
-    refused(tarred(tmp_path / "a.tar", {"x.wav": b""}, kind=kind), r"'x\.wav' is a link or a device, expected plain files")
+    refused(
+        tarred(tmp_path / "a.tar", {"x.wav": b""}, kind=kind), r"'x\.wav' is a link or a device, expected plain files"
+    )
 
 
 @pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFSOCK])

@@ -27,11 +27,15 @@ class Page:
     shifted: int = 0
     location: str = ""
     silent: float = 0.0
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
 class Web:
-    """The server: its address, its pages, and what it was asked: path, and the headers Range and If-Range."""
+    """The server: its address, its pages (by path, without query), and what it was asked.
+
+    That is, of every request: path, and the headers Range and If-Range.
+    """
 
     url: str = ""
     pages: dict[str, Page] = field(default_factory=dict)
@@ -46,13 +50,13 @@ def handler(web: Web) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             pass
 
         def do_GET(self) -> None:
             span, unless = self.headers.get("Range", ""), self.headers.get("If-Range", "")
             web.asked.append((self.path, span, unless))
-            page = web.pages.get(self.path, Page(status=404))
+            page = web.pages.get(self.path.partition("?")[0], Page(status=404))
             begin = int(span.removeprefix("bytes=").rstrip("-")) if span else 0
             partial = bool(span) and page.ranges and unless in {"", page.etag, page.modified} and page.status == 200
             if not partial:
@@ -61,7 +65,12 @@ def handler(web: Web) -> type[http.server.BaseHTTPRequestHandler]:
             self.send_response(416 if over else 206 if partial else page.status)
             body = b"" if over else page.body[begin:]
             stated = len(body) if page.length == -1 else page.length
-            headers = {"ETag": page.etag, "Last-Modified": page.modified, "Location": page.location}
+            headers = {
+                "ETag": page.etag,
+                "Last-Modified": page.modified,
+                "Location": page.location,
+                **dict(page.headers),
+            }
             if partial:
                 place = f"{begin + page.shifted}-{len(page.body) - 1}"
                 headers["Content-Range"] = f"bytes {'*' if over else place}/{len(page.body)}"
@@ -71,12 +80,16 @@ def handler(web: Web) -> type[http.server.BaseHTTPRequestHandler]:
                 if value:
                     self.send_header(name, value)
             self.end_headers()
+            if self.command == "HEAD":
+                return
             self.wfile.write(body[: page.sent])
             if page.silent:
                 self.wfile.flush()
                 web.stopping.wait(page.silent)
             if page.sent is not None or stated != len(body):
                 self.close_connection = True
+
+        do_HEAD = do_GET  # noqa: N815  the name that the base class looks for
 
     return Handler
 

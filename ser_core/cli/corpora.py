@@ -60,7 +60,10 @@ def corpora_ls(cache: CacheOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"corpora": [card(located) for located in found]})
     elif not found:
-        typer.echo("No corpora yet: `ser demo` makes synthetic ones, `ser corpora add ravdess FOLDER` adds a real one.")
+        typer.echo(
+            "No corpora yet: `ser demo` makes synthetic ones, `ser corpora fetch ravdess` downloads a real one, "
+            "`ser corpora add ravdess FOLDER` adds one that you have."
+        )
     else:
         rows = [(one.name, one.corpus.title, one.corpus.language, one.corpus.licence, one.root) for one in found]
         print_table("name", "corpus", "language", "licence", "folder", rows=rows)
