@@ -106,7 +106,7 @@ def _inside(name: str) -> PurePosixPath | None:
 
 
 def _folded(path: PurePosixPath) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(path)).casefold())
+    return unicodedata.normalize("NFC", str(path).casefold())
 
 
 def _members(archive: Path) -> Iterator[Member]:

@@ -150,9 +150,12 @@ def test_wrong_bytes_are_removed_and_named(server: Web, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("length", [-1, None])
-def test_more_than_it_may_be_is_stopped(server: Web, tmp_path: Path, length: int | None) -> None:
-    server.change("/file", length=length)  # stated, or only found out on the way
+@pytest.mark.parametrize("fields", [{"sent": 0, "silent": 30.0}, {"length": None}])
+def test_more_than_it_may_be_is_stopped(
+    server: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, float | None]
+) -> None:
+    monkeypatch.setattr(downloads, "TIMEOUT", (1.0, 1.0))
+    server.change("/file", **fields)  # seen from what is stated, before anything comes, or only on the way
     with pytest.raises(DownloadError, match=r"/file: expected at most 0.5 MB, found more: the file has changed$"):
         get(server, tmp_path / "a.zip", most=500_000)
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ class Page:
     """What the server answers to a path.
 
     ``sent`` cuts the body off (and the connection), ``length`` is what Content-Length says (None: nothing), ``ranges``
-    whether parts are given, ``shifted`` moves what Content-Range says.
+    whether parts are given, ``shifted`` gives another part than was asked for.
     """
 
     body: bytes = b""
@@ -63,7 +63,7 @@ def handler(web: Web) -> type[http.server.BaseHTTPRequestHandler]:
                 begin = 0
             over = partial and begin >= len(page.body)
             self.send_response(416 if over else 206 if partial else page.status)
-            body = b"" if over else page.body[begin:]
+            body = b"" if over else page.body[begin + page.shifted * partial :]
             stated = len(body) if page.length == -1 else page.length
             headers = {
                 "ETag": page.etag,
