@@ -7,9 +7,9 @@ folder itself appears whole, at the end.
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -131,7 +131,7 @@ def _check_room(source: Source, folder: Path, work: Path) -> None:
 
 def _unpack(where: Archive, folder: Path, work: Path, progress: Progress) -> None:
     """Download an archive and unpack it."""
-    archive = work / "archive"
+    archive = work / PurePosixPath(urlsplit(where.remote.url).path).name
 
     def tell(done: int, total: int) -> None:
         progress(done, total, "downloading")
@@ -145,6 +145,7 @@ def _unpack(where: Archive, folder: Path, work: Path, progress: Progress) -> Non
     except UnpackError:
         archive.unlink()  # the next attempt would take it for good
         raise
+    progress(size, size, "unpacked")
 
 
 def _collect(where: Repository, folder: Path, work: Path, progress: Progress) -> None:
@@ -174,3 +175,4 @@ def _collect(where: Repository, folder: Path, work: Path, progress: Progress) ->
                 raise FetchError(f"{where.files}: expected {where.n_bytes / MB:,.1f} MB in all, found more")
             progress(n_bytes, where.n_bytes, "downloading")
     files.replace(folder)
+    progress(n_bytes, n_bytes, "downloaded")

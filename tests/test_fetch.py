@@ -93,7 +93,7 @@ def test_a_corpus_is_fetched_added_and_shown(cache: Cache, server: Web) -> None:
     assert {path.name for path in root.parent.iterdir()} <= {"ravdess", ".ravdess.lock"}
     assert catalogue.get(cache, "ravdess").root == root
     (job,) = jobs.ls(cache)
-    assert (job.state, job.title, job.message) == ("done", "Download RAVDESS (speech), MB", "unpacking")
+    assert (job.state, job.title, job.message) == ("done", "Download RAVDESS (speech), MB", "unpacked")
     assert job.arguments == ["corpora", "fetch", "ravdess", "--to", str(root), "--accept-licence"]
 
 
@@ -207,7 +207,7 @@ def test_ctrl_c_keeps_the_part(cache: Cache, server: Web, tmp_path: Path) -> Non
     folder = tmp_path / "speech"
     with pytest.raises(KeyboardInterrupt):
         fetching.fetch(cache, SOURCES["ravdess"], folder, progress=stop)
-    assert (tmp_path / ".speech.download" / "archive.part").stat().st_size == downloads.CHUNK
+    assert (tmp_path / ".speech.download" / "a.zip.part").stat().st_size == downloads.CHUNK
     assert not folder.exists()
     fetching.fetch(cache, SOURCES["ravdess"], folder, progress=lambda *_: None)
     assert server.asked[1:] == [("/a.zip", f"bytes={downloads.CHUNK}-", '"one"')]
@@ -218,7 +218,7 @@ def test_an_archive_that_is_none_is_not_kept(cache: Cache, server: Web, monkeypa
     server.change("/a.zip", body=BODY[:-40])  # nobody knows its checksum
     done = fetched(cache)
     assert done.exit_code == 1
-    assert "archive is damaged, cut off, or no zip or tar archive" in said(done)
+    assert "a.zip is damaged, cut off, or no zip or tar archive" in said(done)
     assert "check: no checksum is known, only whether the archive is whole" in said(done)
     assert names(cache.root / "corpora") <= {".ravdess.lock"}
     server.change("/a.zip", body=BODY)
@@ -243,7 +243,7 @@ def test_a_full_disk_is_seen_first(cache: Cache, server: Web, monkeypatch: pytes
     assert sentence in said(done)
     assert server.asked == []
     (folder / ".ravdess.download").mkdir()
-    (folder / ".ravdess.download" / "archive.part").write_bytes(bytes(600_000))  # what is here needs no more room
+    (folder / ".ravdess.download" / "a.zip.part").write_bytes(bytes(600_000))  # what is here needs no more room
     assert fetched(cache).exit_code == 0
 
 
