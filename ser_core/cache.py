@@ -177,7 +177,7 @@ class Cache:
     def sweep(self) -> list[str]:
         """Remove damaged entries and what killed programs left behind; return one sentence per thing removed."""
         done = []
-        for pattern in ("", "embeddings/*/", "maps/", "jobs/*/", "own/*/", "runs/", "runs/*/"):
+        for pattern in ("", "corpora/", "embeddings/*/", "maps/", "jobs/*/", "own/*/", "runs/", "runs/*/"):
             for path in self.root.glob(f"{pattern}.*.tmp"):
                 if time.time() - path.stat().st_mtime < LEFT_SECONDS:
                     continue  # somebody may be writing it

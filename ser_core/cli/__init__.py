@@ -15,7 +15,20 @@ from typing import Annotated
 import typer
 
 from ser_core import catalogue
-from ser_core.cli import affect, choices, circumplex, corpora, labels, place, runs, timeline, train, transfer, work
+from ser_core.cli import (
+    affect,
+    choices,
+    circumplex,
+    corpora,
+    labels,
+    models,
+    place,
+    runs,
+    timeline,
+    train,
+    transfer,
+    work,
+)
 from ser_core.cli import cache as cache_commands
 from ser_core.cli.terminal import CacheOption, JsonOption, bar, command, print_json, where
 
@@ -30,6 +43,7 @@ app.add_typer(transfer.app)
 app.add_typer(runs.app, name="runs")
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(labels.app, name="labels")
+app.add_typer(models.app, name="models")
 app.add_typer(cache_commands.app, name="cache")
 
 

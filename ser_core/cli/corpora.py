@@ -1,18 +1,20 @@
-"""``ser corpora``: add, list, show, remove."""
+"""``ser corpora``: add, fetch, list, show, remove."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ser_core import catalogue, embeddings
-from ser_core.cli.terminal import ERR, CacheOption, JsonOption, command, print_json, print_table, where
+from ser_core import catalogue, embeddings, fetching
+from ser_core.cli.terminal import ERR, CacheOption, JsonOption, command, job, megabytes, print_json, print_table, where
 from ser_core.corpora import KINDS, OWN, Scan
+from ser_core.corpora.sources import Source
 from ser_core.embeddings import Coverage
 
 OWN_HELP = "folder: your own audio, with a metadata.csv or a folder for each emotion; audformat: with a db.yaml."
-app = typer.Typer(no_args_is_help=True, help="Corpora: add, list, show, remove.")
+app = typer.Typer(no_args_is_help=True, help="Corpora: add, fetch, list, show, remove.")
 
 
 @command(app, "add")
@@ -29,6 +31,29 @@ def corpora_add(
     show_scan(located, scan, as_json=as_json)
 
 
+@command(app, "fetch")
+def corpora_fetch(
+    kind: Annotated[str, typer.Argument(help=f"One of: {', '.join(fetching.offered())}.")],
+    to: Annotated[Path | None, typer.Option(help="The folder it gets (default: in the cache folder).")] = None,
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Take the licence as read.")] = False,
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Download a free corpus, after its licence, and add it; a download that broke off goes on from there."""
+    kept, source = where(cache), fetching.find(kind)
+    folder = to.expanduser().absolute() if to else fetching.default_folder(kept, kind)
+    with ERR.status("Looking what is here ..."):
+        found = fetching.here(kept, source, folder)
+    if found:
+        ERR.print(f"{kind} is here already, complete: nothing to download.", markup=False, highlight=False)
+    else:
+        _agree(source, accepted=accept_licence)
+        arguments = ["corpora", "fetch", kind, "--to", str(folder), "--accept-licence"]
+        with job(kept, arguments, f"Download {KINDS[kind].title}, MB") as report:
+            found = fetching.fetch(kept, source, folder, progress=megabytes(report))
+    show_scan(*found, as_json=as_json)
+
+
 @command(app, "ls")
 def corpora_ls(cache: CacheOption = None, as_json: JsonOption = False) -> None:
     """List the corpora that were added."""
@@ -36,7 +61,10 @@ def corpora_ls(cache: CacheOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"corpora": [card(located) for located in found]})
     elif not found:
-        typer.echo("No corpora yet: `ser demo` makes synthetic ones, `ser corpora add ravdess FOLDER` adds a real one.")
+        typer.echo(
+            "No corpora yet: `ser demo` makes synthetic ones, `ser corpora fetch ravdess` downloads a real one, "
+            "`ser corpora add ravdess FOLDER` adds one that you have."
+        )
     else:
         rows = [(one.name, one.corpus.title, one.corpus.language, one.corpus.licence, one.root) for one in found]
         print_table("name", "corpus", "language", "licence", "folder", rows=rows)
@@ -57,6 +85,24 @@ def corpora_rm(name: str, cache: CacheOption = None, as_json: JsonOption = False
     """Forget where a corpus lies; its files and what was computed stay."""
     catalogue.remove(where(cache), name)
     print_json({"removed": name}) if as_json else typer.echo(f"{name} is forgotten; its files were not touched.")
+
+
+def _agree(source: Source, *, accepted: bool) -> None:
+    """Show the licence of a corpus, and ask whether it is accepted unless that was said before."""
+    licence, address = source.licence
+    lines = (
+        f"{KINDS[source.kind].title}, from {source.page}",
+        f"licence: {licence}, {address}",
+        f"up to {source.where.room / fetching.MB:,.0f} MB of disk; check: {source.where.checked}",
+    )
+    for line in lines:
+        ERR.print(line, markup=False, highlight=False, soft_wrap=True)
+    if accepted:
+        return
+    if not sys.stdin.isatty():
+        raise fetching.FetchError(f"{licence} has to be accepted first: read {address}, then add --accept-licence")
+    if not typer.confirm("Do you accept the licence?", err=True):
+        raise fetching.FetchError("the licence was not accepted: nothing was downloaded")
 
 
 def card(located: catalogue.Located) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ser_core.errors import SerError
 from ser_core.values import plain
 
 ERR: Final = Console(stderr=True)
+MB: Final = 1_000_000
 CacheOption = Annotated[Path | None, typer.Option("--cache", help="Cache folder (default: $SER_CACHE, else ./cache).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -128,13 +129,28 @@ def where(cache: Path | None) -> Cache:
     return Cache(cache.expanduser().absolute()) if cache else Cache.default()
 
 
+def megabytes(report: Callable[..., None]) -> Callable[[int, int, str], None]:
+    """Return what tells ``report`` of bytes as whole megabytes; the rate is of those that came since the beginning."""
+    start = time.monotonic()
+    first: list[int] = []
+
+    def tell(done: int, total: int, message: str) -> None:
+        first.append(done) if not first else None  # what an earlier attempt left did not come now
+        rate, _ = pace(start, done - first[0], total)
+        left = (total - done) / rate if rate else None
+        report(done // MB, math.ceil(total / MB), rate=rate / MB, seconds_left=left, message=message)
+
+    return tell
+
+
+def waiting(status: jobs.Status | None) -> None:
+    """Say that another process is this job already."""
+    ERR.print(f"Already running (process {status.pid if status else '?'}); waiting for it.", markup=False)
+
+
 @contextmanager
 def job(cache: Cache, arguments: list[str], title: str) -> Iterator[Callable[..., None]]:
     """Be a job that pages can watch, with a bar in the terminal; the yielded function reports progress to both."""
-
-    def waiting(status: jobs.Status | None) -> None:
-        ERR.print(f"Already running (process {status.pid if status else '?'}); waiting for it.", markup=False)
-
     with jobs.running(cache, arguments, title=title, waiting=waiting) as run, bar(title) as show:
         start = time.monotonic()
 
