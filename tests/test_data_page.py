@@ -118,7 +118,7 @@ def test_what_is_here_is_shown_with_what_failed(page: AppTest, cache: Cache, min
 def test_encoders_that_are_not_here_say_how_to_get_them(page: AppTest, mine: Located) -> None:
     words = said(page.run())
     assert mine.name in words or page.dataframe[0].value["Name"].to_list() == ["mine"]
-    assert "wav2vec2-base: facebook/wav2vec2-base is not on this machine: run `hf download" in words
+    assert "wav2vec2-base: facebook/wav2vec2-base is not on this machine: run `ser models fetch" in words
     page.text_input[0].set_value("/nowhere/model").run()
     button(page, "Embed with this checkpoint").click().run()
     assert "/nowhere/model" in "\n".join(one.value for one in page.error)

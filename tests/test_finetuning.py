@@ -11,10 +11,11 @@ import tiny_checkpoints
 import torch
 from typer.testing import CliRunner
 
-from ser_core import audio, embeddings, experiments, finetuning, labels, recognisers, runs, trained
+from ser_core import audio, catalogue, embeddings, experiments, finetuning, labels, recognisers, runs, trained
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.cli import app
+from ser_core.corpora import demo
 from ser_core.encoders import Transformer
 from ser_core.encoders.base import Encoder, EncoderError
 from ser_core.experiments import ExperimentError, Plan
@@ -273,3 +274,21 @@ def test_from_the_command_line(cache: Cache, mine: Located, folder: Path) -> Non
     assert refused.exit_code == 1
     assert "svm changes no encoder: leave out --at-once and --recompute" in refused.output
     assert ser("embed", "mine", f"run:{run.id}").exit_code == 0
+
+
+@pytest.mark.slow
+def test_on_demo_speech_every_mode_learns(cache: Cache, train: Callable[..., Run], plan: Plan) -> None:
+    """Synthetic speech, four emotions: the training loss falls in every mode."""
+    pytest.importorskip("espeakng_loader")
+    root = cache.root / "demo" / "german"
+    demo.make("german", root, seed=7)
+    for file in (root / "wav").glob("??b*.wav"):  # two of the four sentences are enough
+        file.unlink()
+    catalogue.add(cache, "demo-german", root)
+    for model in ("head", "partial", "last-layers", "lora"):
+        asked = replace(plan, corpus="demo-german", model=model, epochs=4, labels="four", learning_rate=3e-3)
+        run = train(replace(asked, encoder_rate=None if model == "head" else 1e-3))
+        losses = run.history["train_loss"].tolist()
+        assert losses[-1] < losses[0] < 2 * np.log(4)
+        assert set(run.classes) == set(labels.FOUR)
+        assert len(run.clips) == 80

@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_s
 from streamlit.testing.v1 import AppTest
 
 from dashboard import models_compare, models_mistakes, models_train, models_why
-from ser_core import catalogue, embeddings, experiments, importance, jobs, runs, splits
+from ser_core import catalogue, embeddings, encoders, experiments, importance, jobs, labels, runs, splits
 from ser_core.cache import Cache
 from ser_core.experiments import Plan
 from ser_core.models.cards import CARDS
@@ -333,6 +333,34 @@ def test_a_training_starts_as_the_command_of_the_same_choices(small, monkeypatch
     next(button for button in app.button if button.label.startswith("Start training")).click().run()
     plan = Plan("cnn3", "tones", split="random", augment=True, epochs=7, learning_rate=1e-4, label_smoothing=0.1)
     assert started == [(experiments.arguments(plan), experiments.title(plan))]
+
+
+def test_tuning_a_pretrained_network_says_what_is_missing_and_starts_as_its_command(small, monkeypatch):
+    started = []
+    monkeypatch.setattr(jobs, "start", lambda cache, arguments, *, title: started.append((arguments, title)))
+    app = opened(small, monkeypatch, models="train")
+    app.selectbox(key="_train_model").select("last-layers").run()
+    assert not [box for box in app.selectbox if box.label == "Normalise"]  # there are no vectors to standardise
+    missing = "ser models fetch wav2vec2-base" in " ".join(one.value for one in app.info)
+    assert missing == (encoders.encoder("wav2vec2-base").missing() is not None)
+    app.toggle(key="_train_weighted").set_value(True).run()
+    app.number_input(key="_train_blocks").set_value(3).run()
+    app.selectbox(key="_train_encoder_rate").select(1e-5).run()
+    app.selectbox(key="_train_labels").select("calm-neutral").run()
+    becomes = dict(zip(*(app.dataframe[0].value[name] for name in ("the corpus's word", "becomes")), strict=True))
+    words = catalogue.get(Cache(small), "tones").clips()["emotion"].unique()
+    assert becomes == {word: labels.MAPS["calm-neutral"].of(word) for word in words}
+    next(button for button in app.button if button.label.startswith("Start training")).click().run()
+    plan = Plan("last-layers", "tones", labels="calm-neutral", weighted=True, blocks=3, encoder_rate=1e-5)
+    assert started == [(experiments.arguments(plan), experiments.title(plan))]
+
+
+def test_a_run_under_a_label_map_tells_what_became_of_each_word(small, tmp_path, monkeypatch):
+    copied = copy(small, tmp_path)
+    plan = Plan("svm", "tones", split="random", encoder="egemaps", labels="common")
+    run = experiments.train(plan, cache=Cache(copied))
+    told = " ".join(one.proto.body for one in opened(copied, monkeypatch, run=run.id, models="run").get("html"))
+    assert all(f"{word} → {labels.MAPS['common'].of(word)}" in told for word in run.recipe["label_map"])
 
 
 def test_what_was_trained_already_is_offered_to_be_opened(small, monkeypatch):

@@ -375,12 +375,12 @@ def test_a_checkpoint_that_is_not_here_says_how_to_get_it(hub: Path) -> None:
     model = Transformer("someone/tiny", "v2")
     missing = model.missing()
     assert missing is not None
-    assert "hf download someone/tiny --revision v2" in missing
+    assert "ser models fetch hf:someone/tiny@v2" in missing
     assert "hf:/path/to/folder" in missing
     with pytest.raises(EncoderError) as caught:
         model.recipe()
     assert str(caught.value) == missing
-    with pytest.raises(EncoderError, match=r"hf download .*\(no route to host\)$"):
+    with pytest.raises(EncoderError, match=r"ser models fetch .*\(no route to host\)$"):
         model.encode(CLIPS)
 
 
@@ -393,7 +393,7 @@ def test_the_local_cache_comes_first(hub: Path, folders: dict[str, Path]) -> Non
         assert model.recipe()["family"] == "hubert"
         assert distance(model.encode(CLIPS), here) <= TOLERANCE
     (snapshot / "model.safetensors").unlink()
-    assert "hf download someone/tiny" in (Transformer("someone/tiny").missing() or "")
+    assert "ser models fetch hf:someone/tiny" in (Transformer("someone/tiny").missing() or "")
 
 
 @pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
@@ -428,7 +428,7 @@ def test_looking_at_a_checkpoint_loads_no_torch(folders: dict[str, Path]) -> Non
     code = (
         "import sys; from ser_core.encoders import encoder\n"
         f"assert encoder('hf:{folders['wavlm-layer']}').recipe()['dim'] == 16\n"
-        "assert 'hf download' in encoder('wav2vec2-base').missing()\n"
+        "assert 'ser models fetch' in encoder('wav2vec2-base').missing()\n"
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
     environment = os.environ | {"HF_HOME": str(folders["wavlm-layer"]), "HF_HUB_CACHE": str(folders["wavlm-layer"])}

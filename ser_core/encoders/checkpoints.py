@@ -206,9 +206,9 @@ def _class(family: str) -> Any:
 
 
 def _advice(checkpoint: str, revision: str | None) -> str:
-    option = f" --revision {revision}" if revision else ""
+    name = f"hf:{checkpoint}" + (f"@{revision}" if revision else "")
     return (
-        f"{checkpoint} is not on this machine: run `hf download {checkpoint}{option}` while online, "
+        f"{checkpoint} is not on this machine: run `ser models fetch {name}` while online, "
         "or copy it here and name its folder (hf:/path/to/folder)"
     )
 
