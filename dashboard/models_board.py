@@ -35,7 +35,7 @@ WORDS: Final = {
 
 def show(corpus: str, runs: list[Run]) -> None:
     """Show the runs on one corpus: those that tell of new voices first, among them the best."""
-    here = sorted(runs, key=lambda run: (not _fair(run), -runs_data.scored(run).uar))
+    here = sorted(runs, key=lambda run: (not _fair(run), -len(run.classes), -runs_data.scored(run).uar))
     _says(here)
     with st.container(key=CHART):
         st.plotly_chart(
@@ -73,6 +73,11 @@ def _says(here: Sequence[Run]) -> None:
         f"{100 * one.uar_95[1]:.1f}; {one.n:,} clips); guessing gives {100 / len(best.classes):.1f} %. Where intervals "
         "overlap, the order may be chance, and the best of many is also the luckiest."
     )
+    if len({run.classes for run in here}) > 1:
+        st.markdown(
+            "Some of these runs name **fewer or other emotions** (label maps): that is another task, with another "
+            "chance line, and their scores are not to be set against the rest."
+        )
 
 
 def _entry(run: Run) -> plot.Entry:

@@ -205,6 +205,10 @@ def test_common_names_where_corpora_are_mixed(tmp_path, monkeypatch):
     assert '"name":"colère"' not in spec(app)
     assert "common names" in texts(app)
     assert "120 clips · 8 speakers" in texts(app)
+    (steps,) = (one.value for one in app.dataframe if "its own word" in one.value)
+    becomes = {(one[0], one[1]): one[2] for one in steps.to_numpy().tolist()}
+    assert becomes["second", "colère"] == becomes["tones", "anger"] == "anger"
+    assert steps["clips"].sum() == 120
 
 
 def test_the_first_page_loads_no_heavy_library(tmp_path):

@@ -10,7 +10,8 @@ from ser_core import labels
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.cli import app
-from ser_core.corpora import ravdess
+from ser_core.corpora import iemocap, ravdess
+from ser_core.corpora.folder import UNKNOWN
 from ser_core.emotions import common_name
 from ser_core.labels import MAPS, LabelError
 
@@ -97,3 +98,15 @@ def test_from_the_command_line(cache: Cache, mine: Located, tmp_path: Path) -> N
     refused = CliRunner().invoke(app, ["labels", "show", "none", "mine", "--cache", str(cache.root)])
     assert refused.exit_code == 1
     assert "no label map is called 'none'" in refused.output
+
+
+def test_of_iemocap_four_classes_are_the_usual_5531_clips() -> None:
+    """Clips of each label, of all 10,039, as they are published with the corpus."""
+    n = {"neu": 1708, "fru": 1849, "ang": 1103, "sad": 1084, "exc": 1041, "hap": 595, "sur": 107, "fea": 40, "dis": 2}
+    words = [iemocap.EMOTIONS[label] for label, count in (n | {"oth": 3}).items() for _ in range(count)]
+    table = MAPS["four"].table([*words, *[UNKNOWN] * 2507])
+    assert table["n_clips"].sum() == iemocap.IEMOCAP.n_clips
+    assert table.groupby("emotion")["n_clips"].sum().to_dict() == {
+        "anger": 1103, "happiness": 595 + 1041, "neutral": 1708, "sadness": 1084,
+    }  # fmt: skip
+    assert table.dropna()["n_clips"].sum() == 5531

@@ -357,10 +357,16 @@ def test_tuning_a_pretrained_network_says_what_is_missing_and_starts_as_its_comm
 
 def test_a_run_under_a_label_map_tells_what_became_of_each_word(small, tmp_path, monkeypatch):
     copied = copy(small, tmp_path)
-    plan = Plan("svm", "tones", split="random", encoder="egemaps", labels="common")
+    assert "fewer or other emotions" not in texts(opened(copied, monkeypatch))
+    word = run_of(copied, SVM).classes[0]
+    (tmp_path / "own.csv").write_text(f"word,emotion\n{word},\n")
+    labels.add(Cache(copied), "own", tmp_path / "own.csv")
+    plan = Plan("svm", "tones", split="random", encoder="egemaps", labels="own")
     run = experiments.train(plan, cache=Cache(copied))
+    assert "fewer or other emotions" in texts(opened(copied, monkeypatch))
     told = " ".join(one.proto.body for one in opened(copied, monkeypatch, run=run.id, models="run").get("html"))
-    assert all(f"{word} → {labels.MAPS['common'].of(word)}" in told for word in run.recipe["label_map"])
+    assert f"{word} → left out" in told
+    assert all(f"{word} → {labels.get(Cache(copied), 'own').of(word) or 'left out'}" in told for word in run.classes)
 
 
 def test_what_was_trained_already_is_offered_to_be_opened(small, monkeypatch):
