@@ -1,4 +1,4 @@
-# make demo: install, make the synthetic demo corpora, embed two, open the pages.   make test: install, pass every test.
+# make demo: install, make the synthetic demo corpora, embed them, open the pages.   make test: install, pass every test.
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 
@@ -16,7 +16,7 @@ install: .venv/installed
 	@echo "Installed."
 
 demo: install
-	@echo "Making the demo corpora (synthetic speech) and embedding two of them ..."
+	@echo "Making the demo corpora (synthetic speech) and embedding them: a few minutes ..."
 	@$(BIN)/ser demo
 	@$(BIN)/ser dashboard
 

@@ -39,8 +39,10 @@ def show(found: Transfer, part: str) -> None:
         where = transfer_choice.place(found)
     with columns[2]:
         adaptation = transfer_choice.adaptation() if where != UNSEEN else "none"
-    with columns[3]:
-        k = widgets.segments("number", "Number", [1, 2], default=1, show=str) - 1
+    k = 0
+    if part != "check":  # its table has both
+        with columns[3]:
+            k = widgets.segments("number", "Number", [1, 2], default=1, show=str) - 1
     if part == "features":
         _features(found, where, method, adaptation, k)
     elif part == "clip":

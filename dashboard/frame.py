@@ -19,7 +19,8 @@ from ser_core.store import VectorStore
 EMPTY = """
 Nothing to show yet: a map needs a corpus and its embeddings.
 
-- **Just looking?** Run `make demo` in a terminal: in about a minute it makes two synthetic corpora and embeds them.
+- **Just looking?** Run `make demo` in a terminal: in a few minutes it makes three synthetic corpora
+  and a diary, and embeds them.
 - **Your own recordings or a published corpus?** Add its folder and embed it on the Data page, or in a terminal:
   `ser corpora add emodb FOLDER`, then `ser embed emodb egemaps` (about 20 seconds for 535 clips).
 """

@@ -85,8 +85,9 @@ COUNTS: Final = ("n_embedded", "n_failed", "n_pending")
 
 
 def view(found: Embeddings, *, dims: Sequence[int] = (3, 2)) -> View:
-    """Choose layer, projection, dimensions (where there is more than one way) and scaling."""
+    """Choose layer, projection, dimensions (where there is more than one way, and values enough) and scaling."""
     number = layer(found)
+    dims = [n for n in dims if n <= found.vectors.shape[2]] or [found.vectors.shape[2]]
     method = segments("method", "Projection", ["pca", "umap"], default="pca", show=METHODS.__getitem__)
     n_components = dims[0]
     if len(dims) > 1:

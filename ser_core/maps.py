@@ -64,6 +64,8 @@ def default_scaling(recipe: Mapping[str, Any]) -> Scaling:
 def view(embeddings: Embeddings, *, layer: int, method: str, n_components: int, scaling: str | None, seed: int) -> View:
     """Return a checked view; ``layer`` may be negative, ``scaling`` None for what suits the encoder.
 
+    A map has at most as many dimensions as the encoder has values: two of ``uae`` and ``dae``.
+
     Raises
     ------
     ProjectionError
@@ -76,8 +78,9 @@ def view(embeddings: Embeddings, *, layer: int, method: str, n_components: int, 
     scaling = scaling or default_scaling(embeddings.recipe)
     if scaling not in get_args(Scaling):
         raise ProjectionError(f"scaling {scaling!r}: expected {' or '.join(get_args(Scaling))}")
-    embeddings.layer(layer)
-    return View(layer % len(embeddings.layers), cast(Method, method), n_components, cast(Scaling, scaling), seed)
+    n_values = embeddings.layer(layer).shape[1]
+    dims = min(n_components, n_values)
+    return View(layer % len(embeddings.layers), cast(Method, method), dims, cast(Scaling, scaling), seed)
 
 
 def arguments(corpora: Sequence[str], store_key: str, view: View) -> list[str]:

@@ -383,7 +383,7 @@ def test_jobs_of_before_are_not_announced(tmp_path, monkeypatch):
 
 
 def test_what_the_demo_makes_is_said_rightly(tmp_path, monkeypatch):
-    assert "it makes two synthetic corpora and embeds them" in texts(opened(tmp_path, monkeypatch).run())
+    assert "three synthetic corpora" in texts(opened(tmp_path, monkeypatch).run())
 
 
 def test_a_table_is_saved_whole(monkeypatch):

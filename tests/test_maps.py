@@ -108,6 +108,14 @@ def test_words_and_layers_are_checked(embedded: Embeddings) -> None:
     assert view(embedded, layer=-1).layer == 1
 
 
+def test_a_map_of_two_values_has_two_dimensions(cache: Cache, embedded: Embeddings) -> None:
+    two = replace(embedded, vectors=embedded.vectors[:, :, :2].copy(), recipe={**embedded.recipe, "dim": 2})
+    assert view(two, n_components=3).n_components == 2
+    assert view(embedded, n_components=3).n_components == 3
+    maps.draw_first(two, cache=cache)
+    assert maps.kept(two, view(two), cache=cache) is not None
+
+
 def test_networks_are_centred_and_features_standardised() -> None:
     assert maps.default_scaling({"name": "egemaps"}) == "standard"
     assert maps.default_scaling({"name": "hf:x", "checkpoint": "x"}) == "centre"

@@ -80,7 +80,7 @@ def ask(view: View) -> tuple[Question, str]:
         "sorting", "Order of the emotions", list(SORTINGS), default="circle", show=SORTINGS.__getitem__
     )
     if space == "full":  # how the map is drawn does not matter then
-        view = replace(view, method="pca", n_components=3)
+        view = replace(view, method="pca", n_components=2)
     return Question(view, space, covariance, shrink == "on"), sorting
 
 
