@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from ser_core import catalogue
-from ser_core.cli import affect, choices, circumplex, corpora, place, runs, timeline, train, transfer, work
+from ser_core.cli import affect, choices, circumplex, compare, corpora, place, runs, timeline, train, transfer, work
 from ser_core.cli import cache as cache_commands
 from ser_core.cli.terminal import CacheOption, JsonOption, bar, command, print_json, where
 
@@ -23,6 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pret
 app.add_typer(work.app)
 app.add_typer(affect.app)
 app.add_typer(circumplex.app)
+app.add_typer(compare.app)
 app.add_typer(timeline.app)
 app.add_typer(place.app)
 app.add_typer(train.app)
