@@ -83,6 +83,7 @@ function attach(chart, plot) {
   plot.on("plotly_unhover", () => (chart.hover = null));
   for (const name of ["plotly_relayout", "plotly_restyle", "plotly_legendclick", "plotly_legenddoubleclick"])
     plot.on(name, () => settle(chart));
+  for (const name of ["plotly_relayout", "plotly_restyle"]) plot.on(name, () => lead(chart));
 }
 
 function choose(chart, at) {
@@ -139,6 +140,25 @@ function layoutOf(camera) {
   if (camera.length === 4) return { "xaxis.range": camera.slice(0, 2), "yaxis.range": camera.slice(2) };
   const [x, y, z, ...center] = camera;
   return { "scene.camera.eye": { x, y, z }, "scene.camera.center": { x: center[0], y: center[1], z: center[2] } };
+}
+
+// ---- a twin: another map of the same clips on the same axes, which looks from where this one does, at the same names
+
+function lead(chart) {
+  const twin = charts[chart.data.twin];
+  const [own, other] = [seen(chart.plot), seen(twin?.plot)];
+  if (chart.led || !own || !other || !twin.plot.isConnected || !window.Plotly) return;
+  const named = twin.plot.data.flatMap((trace, number) => (trace.showlegend === false ? [] : [number]));
+  const off = (trace) => own.hidden.includes(trace.name);
+  const at = named.filter((number) => off(twin.plot.data[number]) !== other.hidden.includes(twin.plot.data[number].name));
+  if (!at.length && JSON.stringify(own.camera) === JSON.stringify(other.camera)) return;
+  twin.led = true; // what it says of this is no wish of the reader, and does not come back
+  const visible = at.map((number) => (off(twin.plot.data[number]) ? "legendonly" : true));
+  const turned = layoutOf(own.camera);
+  const done = at.length
+    ? window.Plotly.update(twin.plot, { visible }, turned, at)
+    : window.Plotly.relayout(twin.plot, turned);
+  Promise.resolve(done).finally(() => (twin.led = false));
 }
 
 // ---- what the page lays over the map: it goes into traces that the figure has empty

@@ -18,6 +18,7 @@ from ser_core.errors import SerError
 from ser_core.evaluation import Evaluation, uar
 from ser_core.geometry import circumplex, projection, separation, similarity
 from ser_core.geometry.clustered import Estimate
+from ser_core.geometry.projection import Scaling
 from ser_core.geometry.similarity import Cka, Fit, Overlap
 from ser_core.maps import Map
 from ser_core.runs import PREFIX
@@ -51,13 +52,24 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Parting:
+    """How well emotions keep apart (`ser_core.geometry.separation`); the interval of 95 %, over speakers, NaN if none.
+
+    ``silhouette`` is the mean over the clips, -1 to 1; ``between_within`` the scatter of emotions over that of clips.
+    """
+
+    silhouette: Estimate
+    between_within: float
+
+
+@dataclass(frozen=True)
 class Portrait:
     """How a layer shows emotions; intervals of 95 % over speakers, NaN where there is none.
 
     Attributes
     ----------
     silhouette, between_within
-        In all dimensions (`ser_core.geometry.separation`).
+        In all dimensions (`Parting`).
     recall
         UAR, 0-1, of the vote of the ten nearest clips of other speakers (`ser_core.unseen`); NaN where ``no_recall``
         says why.
@@ -131,14 +143,14 @@ def portrait(found: Embeddings, layer: int) -> Portrait:
     clips, rows = analyses.named(one)
     labels, speakers = (clips.clips[column].to_numpy(str) for column in ("emotion", "speaker"))
     x = projection.scale(one.layer(0), scaling)[rows]
-    silhouette, several = separation.silhouette(x, labels), analyses.several_speakers(clips)
+    apart = _parting(clips, x)
     flat = projection.project(one.layer(0), "pca", n_components=2, scaling=scaling, seed=maps.SEED).coordinates[rows]
     how: dict[str, Any] = {"alignment": None, "n_resamples": analyses.N_RESAMPLES, "seed": analyses.SEED}
     circle = circumplex.circle(flat, labels, speakers, **how)
     no_recall = unseen.refusal(one)
     return Portrait(
-        _estimate(float(silhouette.mean()), clusters.interval(silhouette, speakers) if several else None),
-        separation.between_within(x, labels),
+        apart.silhouette,
+        apart.between_within,
         UNTOLD if no_recall else _recall(unseen.by_neighbours(one, layer=0, scaling=scaling)),
         _estimate(circle.correlation, circle.correlation_95),
         _estimate(circle.order_agreement, circle.order_agreement_95),
@@ -148,6 +160,20 @@ def portrait(found: Embeddings, layer: int) -> Portrait:
         int(np.isfinite(circle.reference).sum()),
         no_recall,
     )
+
+
+def parting(found: Embeddings, points: NDArray[np.floating]) -> Parting:
+    """Say how well the emotions of clips keep apart on a map, at points (n_clips, n_components).
+
+    Raises
+    ------
+    AnalysisError
+        If fewer than two emotions are known.
+    SeparationError
+        If the clips of each emotion do not differ.
+    """
+    clips, rows = analyses.named(found)
+    return _parting(clips, points[rows].astype(np.float64))
 
 
 def between(found: Pair, layers: tuple[int, int]) -> Between:
@@ -162,7 +188,7 @@ def between(found: Pair, layers: tuple[int, int]) -> Between:
         If the clips do not differ in one of them.
     """
     vectors = [one.layer(layer) for one, layer in zip((found.a, found.b), layers, strict=True)]
-    ways = [maps.default_scaling(one.recipe) for one in (found.a, found.b)]
+    ways: list[Scaling] = [maps.default_scaling(one.recipe) for one in (found.a, found.b)]
     near = [projection.neighbours(x, k=K, scaling=way) for x, way in zip(vectors, ways, strict=True)]
     shared = similarity.overlap(near[0][0], near[1][0])
     speakers = found.a.clips["speaker"].to_numpy(str)
@@ -234,6 +260,13 @@ def _alone(found: Embeddings, layer: int) -> Embeddings:
     """Return one layer by itself."""
     vectors = found.layer(layer)[:, None]
     return replace(found, vectors=vectors, recipe={**found.recipe, "layers": [found.layers[layer]]})
+
+
+def _parting(clips: Embeddings, x: NDArray[np.float64]) -> Parting:
+    labels, speakers = (clips.clips[column].to_numpy(str) for column in ("emotion", "speaker"))
+    values = separation.silhouette(x, labels)
+    sure = clusters.interval(values, speakers) if analyses.several_speakers(clips) else None
+    return Parting(_estimate(float(values.mean()), sure), separation.between_within(x, labels))
 
 
 def _estimate(value: float | None, ends: tuple[float, float] | None) -> Estimate:

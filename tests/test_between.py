@@ -102,6 +102,16 @@ def test_separation_is_measured_in_all_dimensions(two):
     assert found.between_within == pytest.approx(between_them / within, abs=1e-9)
 
 
+def test_on_a_map_they_keep_apart_as_the_page_of_clusters_says(two, cache):
+    view = maps.view(two.a, layer=0, method="pca", n_components=3, scaling=None, seed=0)
+    drawn = maps.draw(two.a, view, cache=cache)
+    expected = clusters.clusters(two.a, drawn, shape="full")
+    found = between.parting(two.a, drawn.projection.coordinates)
+    assert found.silhouette.value == pytest.approx(expected.silhouette.mean(), abs=1e-9)
+    assert (found.silhouette.low, found.silhouette.high) == pytest.approx(expected.silhouette_95, abs=1e-9)
+    assert found.between_within == pytest.approx(expected.between_within, abs=1e-9)
+
+
 def test_activations_of_a_network_are_only_centred():
     found = planted()
     table = {"name": "hf:net", "checkpoint": "net", "dim": 88, "layers": ["last"]}
