@@ -1,7 +1,7 @@
 """Two maps of the same clips beside each other: a click in one is seen in both, and both are turned together."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -29,6 +29,8 @@ CHARTS: Final = ("map_a", "map_b")
 """Keys of the containers that hold the maps."""
 ROOM: Final = 0.03
 """What is left free around both maps, as a share of them."""
+NEARER: Final = 0.82
+"""How far the eye is, beside a map that has a page for itself."""
 EMPTY: Final = (
     "Click a point in either map to hear its clip, to see where it lies in the other, and which clips are nearest to "
     "it in both. With the keyboard: choose a row of the table below, or find a clip by name."
@@ -90,13 +92,19 @@ def _view(both: tuple[Map, Map]) -> tuple[NDArray[np.float64], tuple[float, ...]
     low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
     span = np.column_stack([low - ROOM * (high - low), high + ROOM * (high - low)])
     if len(span) == 3:
-        return span, camera or map_plot.usual_camera(replace(both[0], projection=Projection(points, None)))
+        return span, camera or _near(map_plot.usual_camera(replace(both[0], projection=Projection(points, None))))
     return (span if camera is None else np.reshape(camera, (2, 2))), None
 
 
+def _near(camera: tuple[float, ...]) -> tuple[float, ...]:
+    """Bring the eye of a camera nearer to where it looks: there is less room than for one map."""
+    eye, centre = np.array(camera[:3]), np.array(camera[3:])
+    return (*(centre + NEARER * (eye - centre)).round(3).tolist(), *camera[3:])
+
+
 @st.fragment
-def show(asked: Asked, sides: tuple[Side, Side]) -> None:
-    """Show both maps, the clip in hand and its neighbours in both, and the table; a click runs only this again."""
+def show(asked: Asked, sides: tuple[Side, Side], *, under: Callable[[], None]) -> None:
+    """Show both maps, the clip in hand, ``under`` it what the page adds, the table; a click runs only this again."""
     scene = sides[0].scene
     row = clip_panel.row_in_hand(scene.found)
     for column, side in zip(st.columns(2, gap="medium"), sides, strict=True):
@@ -104,6 +112,7 @@ def show(asked: Asked, sides: tuple[Side, Side]) -> None:
             _map(side)
             between_panel.numbers(asked, side)
     _clip(sides, row)
+    under()
     for side in sides:
         _listen(side, row)
     map_panel.table(scene, row)

@@ -11,7 +11,7 @@ from dashboard import between_data, data, export, widgets
 from dashboard.between_data import Asked
 from dashboard.frame import Choice
 from dashboard.map_panel import Scene
-from dashboard.words import interval, number
+from dashboard.words import fitting, interval, number
 from ser_core.between import Between, Parting, Portrait
 from ser_core.embeddings import Embeddings
 from ser_core.geometry.clustered import Estimate
@@ -91,10 +91,12 @@ def numbers(asked: Asked, side: Side) -> None:
 
 def facts(told: Portrait, parting: Parting) -> dict[str, str]:
     """Return the numbers of one encoder in words."""
-    out = {name: _said(getattr(told, name)) for name in ("silhouette", "correlation", "order_agreement")}
-    out |= {"on the map": _said(parting.silhouette), "between_within": number(told.between_within, digits=2)}
+    circle = {name: _said(getattr(told, name)) for name in ("correlation", "order_agreement")}
+    apart = {"on the map": parting.silhouette, "silhouette": told.silhouette}
+    out = circle | {name: fitting(one.value, one.low, one.high) for name, one in apart.items()}
+    out["between_within"] = number(told.between_within)
     percent = Estimate(*(100 * value for value in (told.recall.value, told.recall.low, told.recall.high)))
-    guessing = f"; guessing {100 / told.n_emotions:.0f} %"
+    guessing = f"; guessing {100 / told.n_emotions:.3g} %"
     out["recall"] = "none" if told.no_recall else f"{_said(percent, digits=0, unit=' %')}{guessing}"
     return {words: out[name] for name, words in ROWS.items()}
 

@@ -41,6 +41,7 @@ function look(chart) {
   seeThrough(plot);
   lay(chart);
   paint(chart); // Streamlit may have put the bare traces back
+  lead(chart);
 }
 
 // What can be seen through can be pointed through: in 3-D plotly's pointer stops at every surface, also at one that has
@@ -60,6 +61,8 @@ function attach(chart, plot) {
     if (down) moved = Math.max(moved, distance(down, at));
   };
   window.addEventListener("pointermove", move, true);
+  const touch = () => Object.assign(chart, { touched: performance.now(), wish: null });
+  for (const name of ["pointerdown", "wheel"]) plot.addEventListener(name, touch, { capture: true, passive: true });
   plot.addEventListener("pointerdown", (event) => {
     down = at = [event.clientX, event.clientY];
     moved = 0;
@@ -83,7 +86,6 @@ function attach(chart, plot) {
   plot.on("plotly_unhover", () => (chart.hover = null));
   for (const name of ["plotly_relayout", "plotly_restyle", "plotly_legendclick", "plotly_legenddoubleclick"])
     plot.on(name, () => settle(chart));
-  for (const name of ["plotly_relayout", "plotly_restyle"]) plot.on(name, () => lead(chart));
 }
 
 function choose(chart, at) {
@@ -144,21 +146,21 @@ function layoutOf(camera) {
 
 // ---- a twin: another map of the same clips on the same axes, which looks from where this one does, at the same names
 
+// The one that was touched last leads, also while plotly glides to rest after it.
 function lead(chart) {
   const twin = charts[chart.data.twin];
-  const [own, other] = [seen(chart.plot), seen(twin?.plot)];
-  if (chart.led || !own || !other || !twin.plot.isConnected || !window.Plotly) return;
+  if (!twin?.plot?.isConnected || !chart.touched || chart.touched < (twin.touched ?? 0) || !window.Plotly) return;
+  const [own, other] = [seen(chart.plot), seen(twin.plot)];
+  const wish = JSON.stringify(own);
+  if (!own || !other || twin.wish === wish || wish === JSON.stringify(other)) return;
+  twin.wish = wish; // said once: ranges in 2-D may come out a little different
   const named = twin.plot.data.flatMap((trace, number) => (trace.showlegend === false ? [] : [number]));
   const off = (trace) => own.hidden.includes(trace.name);
   const at = named.filter((number) => off(twin.plot.data[number]) !== other.hidden.includes(twin.plot.data[number].name));
-  if (!at.length && JSON.stringify(own.camera) === JSON.stringify(other.camera)) return;
-  twin.led = true; // what it says of this is no wish of the reader, and does not come back
   const visible = at.map((number) => (off(twin.plot.data[number]) ? "legendonly" : true));
   const turned = layoutOf(own.camera);
-  const done = at.length
-    ? window.Plotly.update(twin.plot, { visible }, turned, at)
-    : window.Plotly.relayout(twin.plot, turned);
-  Promise.resolve(done).finally(() => (twin.led = false));
+  if (at.length) window.Plotly.update(twin.plot, { visible }, turned, at);
+  else window.Plotly.relayout(twin.plot, turned);
 }
 
 // ---- what the page lays over the map: it goes into traces that the figure has empty

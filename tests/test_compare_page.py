@@ -1,5 +1,6 @@
 """The Compare page through the entry file, without a browser."""
 
+import base64
 import json
 import runpy
 from pathlib import Path
@@ -7,33 +8,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import second_encoder
 from streamlit.testing.v1 import AppTest
 
 from dashboard import between_layers, between_panel
-from ser_core import between, catalogue, embeddings, layers, maps
+from dashboard.words import fitting
+from ser_core import between, catalogue, layers, maps
 from ser_core.cache import Cache
 from ser_core.embeddings import Embeddings
 
 ROOT = Path(__file__).parent.parent
 SMALL = runpy.run_path(str(Path(__file__).with_name("small_cache.py")))
-Bands = SMALL["Bands"]
 PICTURES = {"map_a", "map_b", "compare_curves", "compare_cka"}
 
 
-def add_second(cache: Cache, *, n: int = 60, name: str = "mixed", dim: int = 5, n_layers: int = 3) -> None:
-    """Embed the first clips in another space: what the toy encoder says, turned, with ever more noise."""
-    found = opened_with(cache, "bands")
-    random = np.random.default_rng(6)
-    x = found.layer(0) @ random.normal(size=(6, dim))
-    vectors = np.stack([x + depth * x.std() * random.normal(size=x.shape) for depth in range(n_layers)], axis=1)
-    recipe = {"name": name, "dim": dim, "layers": [f"depth {k}" for k in range(n_layers)], "sampling_rate": 16_000}
-    kept = dict(zip(found.digests[:n], vectors[:n].astype(np.float32), strict=True))
-    cache.vectors(recipe).write(kept, {})
+def add_second(cache: Cache, **how) -> None:
+    second_encoder.add(cache, "tones", "bands", **how)
 
 
 def opened_with(cache: Cache, encoder: str) -> Embeddings:
-    located = catalogue.get(cache, "tones")
-    return embeddings.load(located, embeddings.find_store([located], encoder, cache=cache), cache=cache)
+    return second_encoder.opened(cache, "tones", encoder)
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +79,11 @@ def points(figure: dict) -> np.ndarray:
 
 def values(packed) -> np.ndarray:
     if isinstance(packed, dict):
-        import base64
-
         return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"])
     return np.array(packed)
 
 
-def expected(cache: Cache, layer: int = 2) -> between.Pair:
+def expected(cache: Cache) -> between.Pair:
     return between.pair(opened_with(cache, "bands"), opened_with(cache, "mixed"))
 
 
@@ -157,11 +149,10 @@ def test_the_numbers_are_those_of_the_library(two, monkeypatch):
     assert app.metric[1].value == f"{alike.cka.debiased:.2f}"
     for one, layer in ((found.a, 1), (found.b, 0)):
         told = between.portrait(one, layer)
-        recall = told.recall
-        assert f"{100 * recall.value:.0f} % ({100 * recall.low:.0f} to {100 * recall.high:.0f}); guessing 33 %" in said
-        value = told.silhouette
-        assert f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})".replace("-", "\u2212") in said
-    table = app.dataframe[1].value
+        value, low, high = (100 * end for end in (told.recall.value, told.recall.low, told.recall.high))
+        assert f"{value:.0f} % ({low:.0f} to {high:.0f}); guessing 33.3 %" in said
+        assert fitting(told.silhouette.value, told.silhouette.low, told.silhouette.high) in said
+    table = app.dataframe[0].value
     assert set(table["side"]) == {"A", "B"}
     row = table[(table["side"] == "B") & (table["measure"] == between_panel.ROWS["order_agreement"])].iloc[0]
     assert row["value"] == pytest.approx(between.portrait(found.b, 0).order_agreement.value)

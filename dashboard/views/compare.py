@@ -1,4 +1,4 @@
-"""Do two encoders, or two layers of one, find the same clips alike? And in which do emotions show better."""
+"""Two encoders, or two layers of one: whether the same clips are alike in both, and in which emotions show better."""
 
 from dataclasses import replace
 from typing import Final
@@ -35,8 +35,7 @@ TRUST: Final = (
     "that are: a map shows part of the space, and the numbers below tell of all of it."
 )
 UMAP: Final = "In UMAP the shape of a map is partly chance: Procrustes says little of it."
-OTHERS: Final = ("spectral", "egemaps", "logmel")
-"""One of these is offered where a corpus is embedded with one encoder only: they are here in seconds."""
+OTHERS: Final = ("spectral", "egemaps")  # offered beside a lone encoder: no weights to fetch, done in seconds
 REFERENCES: Final = """
 - **Which clips.** Those that both encoders have: same corpus, same file, same content. Values are standardised for
   measures in units of their own and only centred for activations of a network, for both maps and all numbers.
@@ -102,10 +101,13 @@ def compared(choice: Choice, other: Choice, layers: tuple[int, int], *, method: 
     clip_panel.check_link(found.a)
     frame.synthetic(choice.located)
     frame.notes()
-    between_maps.show(asked, sides)
-    between_panel.alike(alike, fit, same=between_panel.same(both, layers))
-    between_panel.table(asked, sides)
-    between_layers.show(asked, both, found, chosen=layers)
+
+    def under() -> None:
+        between_panel.alike(alike, fit, same=between_panel.same(both, layers))
+        between_panel.table(asked, sides)
+        between_layers.show(asked, both, found, chosen=layers)
+
+    between_maps.show(asked, sides, under=under)
     _sources(choice, found, words, common=common and column == EMOTION)
     with st.expander("How to read this page"):
         st.markdown(REFERENCES)
@@ -134,8 +136,8 @@ def _teach(choice: Choice) -> None:
     st.markdown(
         f"Nothing to compare yet: {widgets.plain(names)} is embedded with one encoder only, {widgets.plain(own)}, "
         f"which has one layer. Embed the same clips with another one on the Data page, or in a terminal: {commands}. "
-        "Networks such as `wav2vec2-base` have a layer to compare at every depth; one that was trained here is an encoder, too "
-        "(`run:…`)."
+        "Networks such as `wav2vec2-base` have a layer to compare at every depth; one that was trained here is an "
+        "encoder, too (`run:…`)."
     )
     if len(choice.names) == 1:
         progress.offer(

@@ -27,6 +27,8 @@ TITLES: Final = {
 UNITS: Final = {"silhouette": 1.0, "recall": 100.0, "correlation": 1.0}
 MAP: Final = 440
 """Height of each of two maps, in pixels."""
+SMALLER: Final = 0.75
+"""Points, beside those of a map that has a page for itself."""
 CURVES: Final = 320
 CELL: Final = 36
 """Height of a layer of A among those of B."""
@@ -42,6 +44,7 @@ def dress(figure: go.Figure, *, span: Floats, titles: Sequence[str]) -> go.Figur
         for name, title, ends in zip("xyz", titles, span, strict=False)
     }
     figure.update_layout(height=MAP)
+    figure.for_each_trace(lambda one: one.update(marker_size=SMALLER * one.marker.size), {"mode": "markers"})
     return figure.update_layout(axes if len(span) == 2 else {"scene": axes})
 
 
@@ -59,7 +62,9 @@ def curves(found: Layers, *, chosen: tuple[int, int], chance: float | None) -> g
         line = {"color": GREY, "width": 1.5, "dash": "dot"}
         out.add_shape(type="line", x0=0, x1=1, xref="x2 domain", y0=100 * chance, y1=100 * chance, yref="y2", line=line)
     out.update_layout(rows.bare() | {"height": CURVES, "showlegend": True, "hovermode": "closest"})
-    out.update_layout(legend=rows.legend() | {"y": 1.14}, margin={"l": 0, "r": 8, "t": 70, "b": 0})
+    out.update_layout(
+        legend=rows.legend() | {"y": 1.14, "traceorder": "normal"}, margin={"l": 0, "r": 8, "t": 70, "b": 0}
+    )
     out.update_annotations(font_size=13)
     still: Any = {"fixedrange": True, "zeroline": False}
     out.update_xaxes(title={"text": "layer", "standoff": 6}, showgrid=False, **still)
@@ -81,11 +86,12 @@ def cka(values: Floats, *, layers: tuple[Sequence[str], Sequence[str]], chosen: 
     )  # fmt: skip
     if m <= WRITTEN:
         heat.update(text=values, texttemplate="%{text:.2f}", textfont={"size": 11})
-    out = go.Figure(heat, rows.bare() | {"height": min(HIGHEST, CELL * n + 70)})
+    out = go.Figure(heat, rows.bare() | {"height": min(HIGHEST, CELL * n + 80)})
     out.add_shape(distances.frame(*chosen))
     still: Any = {"fixedrange": True, "showgrid": False, "zeroline": False, "tickmode": "array"}
-    out.update_xaxes(_steps(m) | still, title={"text": "layer of B"}, side="top", range=[-0.5, m - 0.5])
-    return out.update_yaxes(_steps(n) | still, title={"text": "layer of A"}, range=[n - 0.5, -0.5])
+    out.update_xaxes(_steps(m) | still, title={"text": "layer of B", "standoff": 8}, side="top", range=[-0.5, m - 0.5])
+    out.update_yaxes(_steps(n) | still, title={"text": "layer of A", "standoff": 8}, range=[n - 0.5, -0.5])
+    return out.update_layout(margin={"l": 60, "r": 8, "t": 64, "b": 4})
 
 
 def _both(found: Layers, name: str) -> tuple[Floats, Floats]:
