@@ -29,6 +29,7 @@ def main() -> None:
         st.Page(HERE / "views" / "distances.py", title="Distances"),
         st.Page(HERE / "views" / "circumplex.py", title="Circle of emotions"),
         st.Page(HERE / "views" / "timeline.py", title="Timeline"),
+        st.Page(HERE / "views" / "compare.py", title="Compare"),
         st.Page(HERE / "views" / "models.py", title="Models"),
         st.Page(HERE / "views" / "autoencoder.py", title="Autoencoder"),
         st.Page(HERE / "views" / "transfer.py", title="Transfer"),

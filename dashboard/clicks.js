@@ -41,6 +41,7 @@ function look(chart) {
   seeThrough(plot);
   lay(chart);
   paint(chart); // Streamlit may have put the bare traces back
+  lead(chart);
 }
 
 // What can be seen through can be pointed through: in 3-D plotly's pointer stops at every surface, also at one that has
@@ -60,6 +61,8 @@ function attach(chart, plot) {
     if (down) moved = Math.max(moved, distance(down, at));
   };
   window.addEventListener("pointermove", move, true);
+  const touch = () => Object.assign(chart, { touched: performance.now(), wish: null });
+  for (const name of ["pointerdown", "wheel"]) plot.addEventListener(name, touch, { capture: true, passive: true });
   plot.addEventListener("pointerdown", (event) => {
     down = at = [event.clientX, event.clientY];
     moved = 0;
@@ -139,6 +142,25 @@ function layoutOf(camera) {
   if (camera.length === 4) return { "xaxis.range": camera.slice(0, 2), "yaxis.range": camera.slice(2) };
   const [x, y, z, ...center] = camera;
   return { "scene.camera.eye": { x, y, z }, "scene.camera.center": { x: center[0], y: center[1], z: center[2] } };
+}
+
+// ---- a twin: another map of the same clips on the same axes, which looks from where this one does, at the same names
+
+// The one that was touched last leads, also while plotly glides to rest after it.
+function lead(chart) {
+  const twin = charts[chart.data.twin];
+  if (!twin?.plot?.isConnected || !chart.touched || chart.touched < (twin.touched ?? 0) || !window.Plotly) return;
+  const [own, other] = [seen(chart.plot), seen(twin.plot)];
+  const wish = JSON.stringify(own);
+  if (!own || !other || twin.wish === wish || wish === JSON.stringify(other)) return;
+  twin.wish = wish; // said once: ranges in 2-D may come out a little different
+  const named = twin.plot.data.flatMap((trace, number) => (trace.showlegend === false ? [] : [number]));
+  const off = (trace) => own.hidden.includes(trace.name);
+  const at = named.filter((number) => off(twin.plot.data[number]) !== other.hidden.includes(twin.plot.data[number].name));
+  const visible = at.map((number) => (off(twin.plot.data[number]) ? "legendonly" : true));
+  const turned = layoutOf(own.camera);
+  if (at.length) window.Plotly.update(twin.plot, { visible }, turned, at);
+  else window.Plotly.relayout(twin.plot, turned);
 }
 
 // ---- what the page lays over the map: it goes into traces that the figure has empty

@@ -46,12 +46,17 @@ def listen(
     *,
     sound: Sound,
     n_rows: int,
+    chart: str = CHART,
+    twin: str = "",
     over: Sequence[Mapping[str, Any]] = (),
     arrows: Sequence[Mapping[str, Any]] = (),
     on_pick: Callable[[int], None],
     on_view: Callable[[tuple[float, ...], tuple[str, ...]], None],
 ) -> None:
-    """Listen to the chart in the container `CHART`, and paint on it.
+    """Listen to the chart in the container ``chart``, and paint on it.
+
+    ``twin`` is the container of another chart of the same clips on the same axes: camera and legend of the one go to
+    the other.
 
     ``over`` is what goes into traces that the figure has empty (`ser_core.plots.landing.on_map`), ``arrows`` point into
     a 3-D map: changing them leaves chart and camera as they are.
@@ -59,22 +64,24 @@ def listen(
     ``on_pick`` gets the row of a clicked point; ``on_view`` the camera (six numbers in 3-D, four in 2-D) and the names
     switched off in the legend, when the view has come to rest. Messages about another map than ``map_id`` are dropped.
     """
+    key = KEY if chart == CHART else f"{KEY}_{chart}"
 
     def picked() -> None:
-        row = _message("pick", map_id).get("row")
+        row = _message(key, "pick", map_id).get("row")
         if isinstance(row, int) and 0 <= row < n_rows:
             on_pick(row)
 
     def turned() -> None:
-        message = _message("view", map_id)
+        message = _message(key, "view", map_id)
         camera, hidden = camera_of(message.get("camera", ())), message.get("hidden", ())
         if camera is not None:
             on_view(camera, tuple(str(name) for name in hidden))
 
     _mount(
-        key=KEY,
+        key=key,
         data={
-            "chart": CHART,
+            "chart": chart,
+            "twin": twin,
             "map": map_id,
             "row": mark.row if mark else -1,
             "ring": [] if mark is None else _numbers(mark.place),
@@ -96,8 +103,8 @@ def camera_of(numbers: Sequence[object]) -> tuple[float, ...] | None:
     return camera if all(abs(number) < 1e6 for number in camera) else None
 
 
-def _message(name: str, map_id: str) -> dict[str, Any]:
-    message = st.session_state[KEY].get(name)
+def _message(key: str, name: str, map_id: str) -> dict[str, Any]:
+    message = st.session_state[key].get(name)
     return message if isinstance(message, dict) and message.get("map") == map_id else {}
 
 

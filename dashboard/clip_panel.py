@@ -1,6 +1,6 @@
 """The clip in hand: its sound, its picture, its labels and its nearest neighbours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -72,7 +72,7 @@ def show(found: Embeddings, row: int | None, *, drawn: Map, on_jump: Callable[[i
         return
     _clip(found, row, autoplay=False)  # the bridge to the map starts it, also for a second click
     st.markdown("**Nearest in the original space**")
-    _neighbours(found, row, drawn, on_jump)
+    neighbours(found, row, drawn, on_jump=on_jump)
 
 
 def alone(found: Embeddings, row: int | None, *, empty: str) -> None:
@@ -148,12 +148,21 @@ def _switch() -> None:
         st.session_state[name] = st.session_state[f"_{name}"]
 
 
-def _neighbours(found: Embeddings, row: int, drawn: Map, on_jump: Callable[[int], None]) -> None:
+def neighbours(
+    found: Embeddings,
+    row: int,
+    drawn: Map,
+    *,
+    on_jump: Callable[[int], None],
+    name: str = "near",
+    filled: Collection[int] | None = None,
+) -> None:
+    """Show the nearest clips in the original space, as the table ``name``; where given, those ``filled`` stand out."""
     rows, distances = drawn.neighbours[row], drawn.distances[row]
     near = found.clips.iloc[rows]
     table = pd.DataFrame(
         {
-            "": "●",
+            "": ["●" if filled is None or one in filled else "○" for one in rows],
             "distance": np.round(distances, 2),
             "emotion": near["emotion"].to_numpy(),
             "speaker": near["speaker"].to_numpy(),
@@ -161,7 +170,7 @@ def _neighbours(found: Embeddings, row: int, drawn: Map, on_jump: Callable[[int]
         }
     )
     inks = [f"color: {emotions.style(str(word)).colour}" for word in table["emotion"]]
-    key = f"near_{found.digests[row][:12]}"
+    key = f"{name}_{found.digests[row][:12]}"
 
     def jump() -> None:
         cells = st.session_state[key]["selection"]["cells"]

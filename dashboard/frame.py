@@ -50,7 +50,7 @@ def page(title: str, body: Callable[[], None]) -> None:
         st.error(widgets.plain(str(error)))
 
 
-def choose() -> Choice | None:
+def choose(*, label: str = "Encoder") -> Choice | None:
     """Choose corpora and encoder in the sidebar; None, and a word on what to do, where there is nothing to look at."""
     located = data.corpora()
     if not any(part.n_embedded for one in located for part in data.coverage(one.name)):
@@ -58,7 +58,7 @@ def choose() -> Choice | None:
         return None
     with st.sidebar:
         names = widgets.corpora(located)
-        chosen = widgets.encoder(names)
+        chosen = widgets.encoder(names, label=label)
     if chosen is None:
         notes()
         _teach(NONE_SHARED)

@@ -66,9 +66,11 @@ NAMES: Final = {
     "place": "where",
     "attribution": "attribution",
     "number": "number",
+    "other_encoder": "other_encoder",
+    "other_layer": "other_layer",
 }
 """Name in the session -> name in the link."""
-NUMBERS: Final = ("layer", "dims", "turn", "fold", "number")
+NUMBERS: Final = ("layer", "dims", "turn", "fold", "number", "other_layer")
 LISTS: Final = ("corpora", "emotions", "pair", "tried_on", "four")
 CLIP_DIGITS: Final = 12
 """Hex digits of a clip's SHA-256 in a link."""

@@ -65,7 +65,7 @@ def scene(
     ``overlay`` are traces drawn over the points; ``overlay_id`` stands for all that they depend on beside the map.
     """
     map_id = key(maps.recipe(found, drawn.view))
-    _settle_view(map_id, drawn.view.n_components)
+    settle_view(map_id, drawn.view.n_components)
     _light(found)
     labels = digest(found.clips, [column, *NAMED])  # metadata.csv may change under an open page
     wanted = (map_id, labels, column, common, overlay_id, st.session_state.get("_redraw", 0))
@@ -118,7 +118,7 @@ def clip_label(clip: Mapping[Any, Any]) -> str:
     return f"{clip[EMOTION]} · {corpus}{speaker} · {PurePosixPath(clip['file']).name}"
 
 
-def _settle_view(map_id: str, n_components: int) -> None:
+def settle_view(map_id: str, n_components: int) -> None:
     """Forget camera, legend and selection of another map; take the camera of a link if it is one of this map's kind."""
     before = st.session_state.get("_view_of")
     if before == map_id:
@@ -144,7 +144,7 @@ def show(scene: Scene, *, under: Callable[[], None]) -> None:
     with right:
         clip_panel.show(scene.found, row, drawn=scene.drawn, on_jump=lambda to: clip_panel.take(scene.found, to))
     listen(scene, row, scene.drawn.neighbours[row] if row is not None else None)
-    _table(scene, row)
+    table(scene, row)
     links.publish()
 
 
@@ -220,7 +220,8 @@ def _listed(scene: Scene) -> NDArray[np.int32]:
     return np.flatnonzero(keep).astype(np.int32)
 
 
-def _table(scene: Scene, row: int | None) -> None:
+def table(scene: Scene, row: int | None) -> None:
+    """List the clips, and take in hand the one that is chosen."""
     rows = _listed(scene)
     clips = scene.found.clips.iloc[rows]
     left, right = st.columns([2, 1], vertical_alignment="bottom")

@@ -40,16 +40,19 @@ def corpora(located: Sequence[Located]) -> tuple[str, ...]:
     return tuple(name for name in names if name in wanted)
 
 
-def encoder(names: Sequence[str], *, usual: str = "") -> Coverage | None:
+def encoder(
+    names: Sequence[str], *, usual: str = "", name: str = "encoder", label: str = "Encoder", beside: str = ""
+) -> Coverage | None:
     """Choose an encoder that has embeddings of all the corpora; None if there is none. Counts are over all corpora.
 
-    At first it is the one with most embeddings, or the ``usual`` one where it is there.
+    At first it is the one with most embeddings, or the ``usual`` one where it is there; if it can be, not the one whose
+    store has the key ``beside``.
     """
     known = common_coverage([data.coverage(name) for name in names])
     if not known:
         return None
     keys = list(known)
-    best = max(keys, key=lambda key: (known[key].encoder == usual, known[key].n_embedded))
+    best = max(keys, key=lambda key: (key != beside, known[key].encoder == usual, known[key].n_embedded))
     titles = {one.name: one.title for one in data.encoders()}
     named_by = {key: one.encoder for key, one in known.items()}
     words = {key: titles.get(name, name) if name.startswith(PREFIX) else name for key, name in named_by.items()}
@@ -59,7 +62,7 @@ def encoder(names: Sequence[str], *, usual: str = "") -> Coverage | None:
     def shown(key: str) -> str:
         return f"{words[key]} ({key[:6]})" if words[key] in twice else words[key]
 
-    chosen = known[select("encoder", "Encoder", keys, default=best, show=shown)]
+    chosen = known[select(name, label, keys, default=best, show=shown)]
     if chosen.encoder in titles:
         st.caption(titles[chosen.encoder])
     count = f"{chosen.n_embedded:,} clips embedded"
@@ -95,14 +98,15 @@ def view(found: Embeddings, *, dims: Sequence[int] = (3, 2)) -> View:
     return View(number, method, n_components, scaling(found), maps.SEED)
 
 
-def layer(found: Embeddings) -> int:
-    """Choose one of the encoder's layers."""
+def layer(found: Embeddings, *, name: str = "layer", label: str = "Layer", beside: int | None = None) -> int:
+    """Choose one of the encoder's layers, at first the last, or the one before it where that is ``beside``."""
     numbers = list(range(len(found.layers)))
-    value = links.settle("layer", numbers, default=numbers[-1])
+    usual = numbers[-2] if beside == numbers[-1] and len(numbers) > 1 else numbers[-1]
+    value = links.settle(name, numbers, default=usual)
     if len(numbers) > 1:
-        st.session_state["_layer"] = value
-        arguments: dict[str, Any] = {"key": "_layer", "on_change": _keep, "args": ("layer",)}
-        st.select_slider("Layer", numbers, format_func=found.layers.__getitem__, **arguments)
+        st.session_state[f"_{name}"] = value
+        arguments: dict[str, Any] = {"key": f"_{name}", "on_change": _keep, "args": (name,)}
+        st.select_slider(label, numbers, format_func=found.layers.__getitem__, **arguments)
     return value
 
 

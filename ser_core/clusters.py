@@ -59,7 +59,7 @@ def clusters(found: Embeddings, drawn: Map, *, shape: Shape) -> Clusters:
         densities,
         density.overlap(densities, seed=analyses.SEED),
         silhouette,
-        _interval(silhouette, speakers) if analyses.several_speakers(clips) else None,
+        interval(silhouette, speakers) if analyses.several_speakers(clips) else None,
         separation.between_within(x, labels),
         separation.shares(x, factors, speakers, seed=analyses.SEED),
         left_out,
@@ -94,6 +94,12 @@ def summary(result: Clusters) -> dict[str, Any]:
     }
 
 
+def interval(values: NDArray[np.float64], speakers: NDArray[np.str_]) -> tuple[float, float]:
+    """Return the 95 % interval of a mean over clips, resampling the known speakers, of whom there are two or more."""
+    known = speakers != UNKNOWN  # the others may be anybody's, and cannot be drawn as one voice
+    return resampling.mean_interval(values[known], list(speakers[known]), seed=analyses.SEED)
+
+
 def _factors(clips: Embeddings) -> tuple[dict[str, list[str]], tuple[tuple[str, str], ...]]:
     """Return the levels of each factor that can be told, and those left out with the reason.
 
@@ -113,8 +119,3 @@ def _factors(clips: Embeddings) -> tuple[dict[str, list[str]], tuple[tuple[str, 
         elif values.nunique() > 1:
             factors[name] = [str(value) for value in values]
     return factors, tuple(left_out)
-
-
-def _interval(silhouette: NDArray[np.float64], speakers: NDArray[np.str_]) -> tuple[float, float]:
-    known = speakers != UNKNOWN  # the others may be anybody's, and cannot be drawn as one voice
-    return resampling.mean_interval(silhouette[known], list(speakers[known]), seed=analyses.SEED)

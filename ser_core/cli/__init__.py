@@ -19,6 +19,7 @@ from ser_core.cli import (
     affect,
     choices,
     circumplex,
+    compare,
     corpora,
     labels,
     models,
@@ -36,6 +37,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pret
 app.add_typer(work.app)
 app.add_typer(affect.app)
 app.add_typer(circumplex.app)
+app.add_typer(compare.app)
 app.add_typer(timeline.app)
 app.add_typer(place.app)
 app.add_typer(train.app)
