@@ -339,7 +339,11 @@ def test_layers_are_those_of_the_encoder_where_nothing_learnt_and_others_where_i
     assert np.abs(after[:, 2] - before[:, 2]).max() > 1e-2
 
 
-def test_a_clip_alone_is_the_same_as_among_others(found: Checkpoint) -> None:
+@pytest.mark.parametrize("most", [1, 40, tuned.FRAMES_AT_ONCE])
+def test_a_clip_alone_is_the_same_as_among_others(
+    found: Checkpoint, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(tuned, "FRAMES_AT_ONCE", most)
     fitted, _ = tune("partial", found)
     alone = np.concatenate([fitted.probabilities(Inputs(None, None, (one,))) for one in SOUNDS])
     np.testing.assert_allclose(fitted.probabilities(Inputs(None, None, tuple(SOUNDS))), alone, atol=1e-6)

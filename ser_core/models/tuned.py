@@ -176,10 +176,9 @@ class Tuned:
         self, what: Callable[[list[Tensor]], Tensor], signals: Sequence[Signal], device: str
     ) -> Iterator[tuple[NDArray[np.intp], Tensor]]:
         module = self.module.eval().to(place(device))
-        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
         hop = int(np.prod(module.encoder.config.conv_stride))
         for rows in parts([len(signal) // hop for signal in signals], FRAMES_AT_ONCE):
-            with torch.inference_mode(), exact:
+            with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                 frames = pooling.frames(module.encoder, self.found, [signals[row] for row in rows])
                 answer = what(frames).cpu()
             yield rows, answer
