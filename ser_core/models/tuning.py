@@ -249,12 +249,12 @@ def _train(
     while len(state.history) < training.epochs and not stalled(state.history, training.patience):
         number = len(state.history) + 1
         rates = [optimiser.param_groups[0]["lr"] for optimiser in state.optimisers]
-        *learnt, seconds = _learn(state, taught, how, amounts=amounts, copy=copy, stepped=stepped)
+        loss, right, seconds = _learn(state, taught, how, amounts=amounts, copy=copy, stepped=stepped)
         started = time.monotonic()
         seen = _measure(state.module, measured, how)
         seconds += time.monotonic() - started
         encoder_rate = rates[1] if len(rates) > 1 else 0.0
-        one = TunedEpoch(number, *learnt, *seen, learning_rate=rates[0], seconds=seconds, encoder_rate=encoder_rate)
+        one = TunedEpoch(number, loss, right, *seen, learning_rate=rates[0], seconds=seconds, encoder_rate=encoder_rate)
         if not np.isfinite([one.train_loss, one.validation_loss]).all():
             raise TrainingError(f"the loss is no longer a number after epoch {number}: try float32, or lower rates")
         state.history.append(one)
