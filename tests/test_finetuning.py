@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import tiny_checkpoints
 import torch
@@ -205,6 +206,11 @@ def test_clips_too_short_or_damaged_are_left_out(plan: Plan, mine: Located, cach
     assert list(some.clips["file"]) == list(whole.clips["file"][2:])
     assert all(np.array_equal(a, b) for a, b in zip(some.signals, whole.signals[2:], strict=True))
     assert told[-1] == 2
+    table = pd.read_csv(mine.root / "metadata.csv", dtype=str)
+    at = table["file_name"] == whole.clips["file"][5]
+    table.loc[at, "speaker"] = None
+    table.to_csv(mine.root / "metadata.csv", index=False)
+    assert list(listen().clips["file"]) == [*whole.clips["file"][2:5], *whole.clips["file"][6:]]
 
 
 def test_what_does_not_fit_is_said_before_anything_is_computed(train: Callable[..., Run], plan: Plan) -> None:
