@@ -97,3 +97,7 @@ def test_two_maps_share_their_axes(d):
     assert [axis.range for axis in axes] == [tuple(ends) for ends in span.tolist()]
     assert axes[1].title.text == "&lt;a href='x'&gt;deep&lt;/a&gt;"
     assert figure.layout.height == between.MAP
+    if d == 3:
+        ratio = figure.layout.scene.aspectratio
+        assert (ratio.x / ratio.z, ratio.y / ratio.z) == (pytest.approx(3), pytest.approx(4))
+        assert ratio.x * ratio.y * ratio.z == pytest.approx(1)  # plotly's unit, which cameras are given in

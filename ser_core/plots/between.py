@@ -43,9 +43,12 @@ def dress(figure: go.Figure, *, span: Floats, titles: Sequence[str]) -> go.Figur
         f"{name}axis": {"title": {"text": shown(title)}, "range": ends.tolist()}
         for name, title, ends in zip("xyz", titles, span, strict=False)
     }
+    lengths = span[:, 1] - span[:, 0]
+    ratio = dict(zip("xyz", (lengths / np.prod(lengths) ** (1 / len(lengths))).tolist(), strict=False))
     figure.update_layout(height=MAP)
     figure.for_each_trace(lambda one: one.update(marker_size=SMALLER * one.marker.size), {"mode": "markers"})
-    return figure.update_layout(axes if len(span) == 2 else {"scene": axes})
+    box = {"aspectmode": "manual", "aspectratio": ratio}  # else each would have the shape of its own clips
+    return figure.update_layout(axes if len(span) == 2 else {"scene": axes | box})
 
 
 def curves(found: Layers, *, chosen: tuple[int, int], chance: float | None) -> go.Figure:
