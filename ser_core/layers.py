@@ -20,7 +20,7 @@ MEASURES: Final = ("silhouette", "recall", "correlation")
 """What is followed from layer to layer; fields of `ser_core.between.Portrait`."""
 QUICK: Final = 3.0
 """Seconds that a page may take."""
-RESAMPLING: Final = 0.4
+RESAMPLING: Final = 0.2
 """About the seconds that the intervals of a layer take, on two cores."""
 PRODUCTS: Final = 4e-10
 """Those that a dimension takes beside, for two clips."""
