@@ -19,8 +19,6 @@ CURVES: Final = "compare_curves"
 CKA: Final = "compare_cka"
 """Keys of the containers that hold the pictures."""
 CONFIG: Final = {"displayModeBar": False}
-SECONDS: Final = 1.2e-9
-"""About what a clip squared times a dimension takes, in each of two cores."""
 
 
 def show(asked: Asked, both: tuple[Choice, Choice], found: Pair, *, chosen: tuple[int, int]) -> None:
@@ -47,8 +45,7 @@ def show(asked: Asked, both: tuple[Choice, Choice], found: Pair, *, chosen: tupl
 
 def _offer(both: tuple[Choice, Choice], found: Pair) -> None:
     a, b = both
-    n, size = len(found.rows_a), sum(len(one.layers) * one.vectors.shape[2] for one in (found.a, found.b))
-    about = progress.duration(max(5.0, 5 * SECONDS * n**2 * size))
+    about = progress.duration(max(5.0, walk.seconds(found)))
     progress.offer(
         walk.job(a.names, a.store.key, b.store.key),
         going="The layers are being compared; you can go on elsewhere meanwhile.",

@@ -29,7 +29,7 @@ CHARTS: Final = ("map_a", "map_b")
 """Keys of the containers that hold the maps."""
 ROOM: Final = 0.03
 """What is left free around both maps, as a share of them."""
-NEARER: Final = 0.82
+NEARER: Final = 0.92
 """How far the eye is, beside a map that has a page for itself."""
 EMPTY: Final = (
     "Click a point in either map to hear its clip, to see where it lies in the other, and which clips are nearest to "
@@ -107,10 +107,10 @@ def show(asked: Asked, sides: tuple[Side, Side], *, under: Callable[[], None]) -
     """Show both maps, the clip in hand, ``under`` it what the page adds, the table; a click runs only this again."""
     scene = sides[0].scene
     row = clip_panel.row_in_hand(scene.found)
-    for column, side in zip(st.columns(2, gap="medium"), sides, strict=True):
-        with column:
-            _map(side)
-            between_panel.numbers(asked, side)
+    for part in (_title, _map, _note, partial(between_panel.numbers, asked)):  # in rows, so that they stand level
+        for column, side in zip(st.columns(2, gap="medium"), sides, strict=True):
+            with column:
+                part(side)
     _clip(sides, row)
     under()
     for side in sides:
@@ -119,13 +119,19 @@ def show(asked: Asked, sides: tuple[Side, Side], *, under: Callable[[], None]) -
     links.publish()
 
 
+def _title(side: Side) -> None:
+    st.markdown(f"**{side.letter}** · {widgets.plain(side.words)}")
+
+
 def _map(side: Side) -> None:
     chart = CHARTS[side.number]
-    st.markdown(f"**{side.letter}** · {widgets.plain(side.words)}")
     with st.container(key=chart):
         alt = f"Map of the clips by {side.words}; the table below lists them all"
         st.plotly_chart(side.scene.figure, key=f"{chart}_figure", config=map_panel.CONFIG, alt=alt)
     export.picture(chart, name=f"map-{side.letter}")
+
+
+def _note(side: Side) -> None:
     st.caption(side.note)
 
 

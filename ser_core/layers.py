@@ -18,9 +18,14 @@ from ser_core.store import key
 
 MEASURES: Final = ("silhouette", "recall", "correlation")
 """What is followed from layer to layer; fields of `ser_core.between.Portrait`."""
-QUICK: Final = 3e9
-"""Layers x clips^2 x (dimensions + `OVERHEAD`) that take about two seconds."""
-OVERHEAD: Final = 1500
+QUICK: Final = 3.0
+"""Seconds that a page may take."""
+RESAMPLING: Final = 0.2
+"""About the seconds that the intervals of a layer take, on two cores."""
+PRODUCTS: Final = 4e-10
+"""Those that a dimension takes beside, for two clips."""
+OVERHEAD: Final = 400
+"""What sorting neighbours costs, in dimensions."""
 Floats = NDArray[np.float64]
 
 
@@ -38,11 +43,15 @@ class Layers:
     n_cka: int
 
 
+def seconds(found: Pair) -> float:
+    """Return about how long `compare` takes."""
+    products = PRODUCTS * len(found.rows_a) ** 2
+    return sum(len(x.layers) * (RESAMPLING + products * (x.vectors.shape[2] + OVERHEAD)) for x in (found.a, found.b))
+
+
 def quick(found: Pair) -> bool:
-    """Say whether `compare` takes about two seconds, and so can be done in a page."""
-    parts = (found.a, found.b)
-    work = sum(len(one.layers) * (one.vectors.shape[2] + OVERHEAD) for one in parts)
-    return work * len(found.rows_a) ** 2 <= QUICK
+    """Say whether `compare` can be done in a page."""
+    return seconds(found) <= QUICK
 
 
 def job(corpora: Sequence[str], store_a: str, store_b: str) -> list[str]:

@@ -216,8 +216,9 @@ def test_without_emotions_only_the_cka_is_told(cache):
 
 
 def test_few_clips_are_quick_and_many_are_not(two, monkeypatch):
+    assert layers.seconds(two) == pytest.approx(4 * 0.2 + 4e-10 * 64**2 * (1 * (88 + 400) + 3 * (20 + 400)))
     assert layers.quick(two)
-    monkeypatch.setattr(layers, "QUICK", 1e6)
+    monkeypatch.setattr(layers, "QUICK", 0.5)
     assert not layers.quick(two)
 
 

@@ -76,6 +76,12 @@ def test_likeness_of_layers_has_a_frame_and_words_that_are_text():
     assert np.array(heat.z) == pytest.approx(found.cka)
     assert (heat.zmin, heat.zmax) == (0, 1)
     assert heat.customdata[1][2] == "A, layer &lt;a href='x'&gt;deep&lt;/a&gt;<br>B, layer g"
+    inks = {(one.y, one.x): (one.text, one.font.color) for one in figure.layout.annotations}
+    assert len(inks) == 12
+    for (row, column), (text, ink) in inks.items():
+        assert text == f"{found.cka[row, column]:.2f}".replace("-", "\u2212")
+        assert ink == ("#ffffff" if found.cka[row, column] >= 0.1 else None)  # the page's own on a pale cell
+    assert {ink for _, ink in inks.values()} == {"#ffffff", None}
     (frame,) = figure.layout.shapes
     assert (frame.x0 + frame.x1, frame.y0 + frame.y1) == (pytest.approx(4), pytest.approx(2))
     assert figure.layout.yaxis.range == (3.5, -0.5)  # the first layer above
@@ -84,7 +90,7 @@ def test_likeness_of_layers_has_a_frame_and_words_that_are_text():
 def test_many_layers_are_not_written_into_their_cells():
     many = layers(n=25, m=25)
     figure = between.cka(many.cka, layers=([str(k) for k in range(25)],) * 2, chosen=(0, 0))
-    assert figure.data[0].texttemplate is None
+    assert not figure.layout.annotations
     assert figure.layout.height == between.HIGHEST
     assert len(figure.layout.xaxis.tickvals) < 25
 
@@ -97,3 +103,7 @@ def test_two_maps_share_their_axes(d):
     assert [axis.range for axis in axes] == [tuple(ends) for ends in span.tolist()]
     assert axes[1].title.text == "&lt;a href='x'&gt;deep&lt;/a&gt;"
     assert figure.layout.height == between.MAP
+    if d == 3:
+        ratio = figure.layout.scene.aspectratio
+        assert (ratio.x / ratio.z, ratio.y / ratio.z) == (pytest.approx(3), pytest.approx(4))
+        assert ratio.x * ratio.y * ratio.z == pytest.approx(1)  # plotly's unit, which cameras are given in

@@ -1,5 +1,6 @@
 """``ser compare``: two encoders, or two layers, side by side on the same clips."""
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,7 +14,6 @@ from ser_core.cli.choices import Corpora
 from ser_core.cli.terminal import (
     CacheOption,
     JsonOption,
-    cell,
     command,
     job,
     print_json,
@@ -136,13 +136,17 @@ def _show(summary: dict[str, Any]) -> None:
 
 def _cells(value: Any) -> tuple[str, str]:
     if isinstance(value, float):
-        return cell(value), "-"
-    return cell(value["value"]), span((value["low"], value["high"]))
+        return _digits(value), "-"
+    return _digits(value["value"]), span((value["low"], value["high"]), digits=3)
+
+
+def _digits(value: float) -> str:
+    return f"{value:z.3f}" if math.isfinite(value) else "-"
 
 
 def _show_layers(told: dict[str, Any]) -> None:
     for side in SIDES:
-        rows = [(k, *(cell(one[k][0]) for one in told[side].values())) for k in range(len(told[side]["silhouette"]))]
+        rows = [(k, *(_digits(one[k][0]) for one in told[side].values())) for k in range(len(told[side]["silhouette"]))]
         print_table(f"layer of {side.upper()}", *told[side], rows=rows)
-    rows = [(k, *(cell(value) for value in line)) for k, line in enumerate(told["cka"])]
+    rows = [(k, *(_digits(value) for value in line)) for k, line in enumerate(told["cka"])]
     print_table("CKA, A down, B across", *(str(k) for k in range(len(told["cka"][0]))), rows=rows)

@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from ser_core.layers import MEASURES, Layers
 from ser_core.plots import distances, rows
 from ser_core.plots.colours import GREY, oklch, shown
-from ser_core.plots.models import SCALE
+from ser_core.plots.models import FEW, SCALE, WHITE
 
 Floats = NDArray[np.float64]
 SIDES: Final = {
@@ -43,9 +43,12 @@ def dress(figure: go.Figure, *, span: Floats, titles: Sequence[str]) -> go.Figur
         f"{name}axis": {"title": {"text": shown(title)}, "range": ends.tolist()}
         for name, title, ends in zip("xyz", titles, span, strict=False)
     }
+    lengths = span[:, 1] - span[:, 0]
+    ratio = dict(zip("xyz", (lengths / np.prod(lengths) ** (1 / len(lengths))).tolist(), strict=False))
     figure.update_layout(height=MAP)
     figure.for_each_trace(lambda one: one.update(marker_size=SMALLER * one.marker.size), {"mode": "markers"})
-    return figure.update_layout(axes if len(span) == 2 else {"scene": axes})
+    box = {"aspectmode": "manual", "aspectratio": ratio}  # else each would have the shape of its own clips
+    return figure.update_layout(axes if len(span) == 2 else {"scene": axes | box})
 
 
 def curves(found: Layers, *, chosen: tuple[int, int], chance: float | None) -> go.Figure:
@@ -84,9 +87,9 @@ def cka(values: Floats, *, layers: tuple[Sequence[str], Sequence[str]], chosen: 
         z=values, zmin=0, zmax=1, colorscale=SCALE, showscale=False, xgap=1, ygap=1, customdata=says,
         hovertemplate="%{customdata}<br>CKA %{z:.3f}<extra></extra>",
     )  # fmt: skip
-    if m <= WRITTEN:
-        heat.update(text=values, texttemplate="%{text:.2f}", textfont={"size": 11})
     out = go.Figure(heat, rows.bare() | {"height": min(HIGHEST, CELL * n + 80)})
+    if m <= WRITTEN:
+        out.update_layout(annotations=[_written(i, j, values[i, j]) for i in range(n) for j in range(m)])
     out.add_shape(distances.frame(*chosen))
     still: Any = {"fixedrange": True, "showgrid": False, "zeroline": False, "tickmode": "array"}
     out.update_xaxes(_steps(m) | still, title={"text": "layer of B", "standoff": 8}, side="top", range=[-0.5, m - 0.5])
@@ -132,6 +135,13 @@ def _number(value: float, low: float, high: float) -> str:
     digits = 1 if abs(value) > 1 else 2
     said = [f"{one:.{digits}f}".replace("-", "\u2212") for one in (value, low, high)]
     return said[0] if np.isnan(low) else f"{said[0]} (95 %: {said[1]} to {said[2]})"
+
+
+def _written(row: int, column: int, value: float) -> dict[str, Any]:
+    """Write a number into a cell; into a pale one in the ink of the page."""
+    ink = {"color": WHITE} if value >= FEW else {}
+    text = f"{value:z.2f}".replace("-", "\u2212")
+    return {"x": column, "y": row, "text": text, "showarrow": False, "font": {"size": 11} | ink}
 
 
 def _steps(n: int) -> dict[str, Any]:
