@@ -1,5 +1,6 @@
 """Encoders that are changed on a corpus: runs as any other, and encoders afterwards."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +99,9 @@ def test_it_is_an_encoder_of_all_layers_afterwards(
     assert (moved > 1e-4).all()
     assert trained.n_taught(after.recipe, after.digests, cache=cache) == len(run.clips) - len(run.tested)
     assert encoder in trained.available(cache)
+    made = encoder.recipe()
+    assert made["weights"] == hashlib.sha256(run.weights().read_bytes()).hexdigest()
+    assert str(made["inputs"]).startswith(f"['{plan.encoder} ")
     then = train(Plan("svm", "mine", split="random", encoder=f"run:{run.id}"))
     n_taught = len(run.clips) - len(run.tested)
     assert then.contaminated == f"run:{run.id} was itself trained on {n_taught} of these {len(run.clips)} clips"
