@@ -219,6 +219,17 @@ def test_both_rates_are_annealed_each_in_its_own_time(found: Checkpoint, monkeyp
     assert [one.learning_rate for one in history] == pytest.approx([1e-4, 1e-4, 1e-4, 1e-4, 9e-5, 9e-5])
 
 
+def test_the_epoch_of_the_best_validation_uar_is_kept(found: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kept(*uars: float) -> dict[str, np.ndarray]:
+        left = iter(uars)
+        monkeypatch.setattr(tuning, "_measure", lambda *_: (1.0, 0.5, next(left)))
+        return tune("partial", found, training=replace(FAST["partial"], epochs=len(uars)))[0].arrays()
+
+    first, second, best = kept(0.4), kept(0.4, 0.7), kept(0.4, 0.7, 0.5)
+    assert all(np.array_equal(best[name], second[name]) for name in best)
+    assert not np.array_equal(best["head.out.weight"], first["head.out.weight"])
+
+
 def test_rates_stay_while_the_error_falls_by_a_fourhundredth(
     found: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
