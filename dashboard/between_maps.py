@@ -29,8 +29,8 @@ CHARTS: Final = ("map_a", "map_b")
 """Keys of the containers that hold the maps."""
 ROOM: Final = 0.03
 """What is left free around both maps, as a share of them."""
-NEARER: Final = 0.92
-"""How far the eye is, beside a map that has a page for itself."""
+AWAY: Final = 1.06
+"""How far the eye is, beside a map that has a page for itself: two leave less room for the titles of axes."""
 EMPTY: Final = (
     "Click a point in either map to hear its clip, to see where it lies in the other, and which clips are nearest to "
     "it in both. With the keyboard: choose a row of the table below, or find a clip by name."
@@ -92,14 +92,14 @@ def _view(both: tuple[Map, Map]) -> tuple[NDArray[np.float64], tuple[float, ...]
     low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
     span = np.column_stack([low - ROOM * (high - low), high + ROOM * (high - low)])
     if len(span) == 3:
-        return span, camera or _near(map_plot.usual_camera(replace(both[0], projection=Projection(points, None))))
+        return span, camera or _moved(map_plot.usual_camera(replace(both[0], projection=Projection(points, None))))
     return (span if camera is None else np.reshape(camera, (2, 2))), None
 
 
-def _near(camera: tuple[float, ...]) -> tuple[float, ...]:
-    """Bring the eye of a camera nearer to where it looks: there is less room than for one map."""
+def _moved(camera: tuple[float, ...]) -> tuple[float, ...]:
+    """Move the eye of a camera: there is less room than for one map."""
     eye, centre = np.array(camera[:3]), np.array(camera[3:])
-    return (*(centre + NEARER * (eye - centre)).round(3).tolist(), *camera[3:])
+    return (*(centre + AWAY * (eye - centre)).round(3).tolist(), *camera[3:])
 
 
 @st.fragment

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import numpy as np
@@ -81,7 +81,7 @@ def title(choices: Mapping[str, Any]) -> str:
     'vae (β 4) · ravdess · male speakers'
     """
     unusual = {name: choices.get(name, usual) for name, usual in USUAL.items() if choices.get(name, usual) != usual}
-    extra = [SAID[name].format(value) for name, value in unusual.items()]
+    extra = [SAID[name].format(_short(value)) for name, value in unusual.items()]
     model = f"{choices['model']} ({', '.join(extra)})" if extra else choices["model"]
     on = SPLITS[choices["split"]].format(speakers=_speakers(choices.get("speakers")))
     return f"{model} · {choices['corpus']} · {on}"
@@ -195,6 +195,12 @@ def keep_fold(
     told = {**told, "folds": {**told["folds"], str(fold): dict(facts)}}
     write_atomic(folder / "facts.json", _json(told))
     write_atomic(folder / f"predictions-{fold}.csv", _text(predictions))
+
+
+def _short(value: Any) -> Any:
+    """Return the checkpoint in a folder by the folder's name, anything else as it is."""
+    folder = isinstance(value, str) and value.startswith(("hf:/", "hf:.", "hf:~"))
+    return f"hf:{PurePath(value).name}" if folder else value
 
 
 def _speakers(chosen: str | None) -> str:

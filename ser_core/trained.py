@@ -174,7 +174,7 @@ class TunedLayers:
     def title(self) -> str:
         """One line for people."""
         fold = f", fold {self.fold}" if self.fold > 1 else ""
-        return f"{self.run.title}{fold}: the mean over time of every layer of the tuned encoder"
+        return f"{self.run.title}{fold}: the tuned encoder, all its layers"
 
     @property
     def sampling_rate(self) -> int:

@@ -72,7 +72,7 @@ def test_a_tuned_encoder_is_a_run_like_others(train: Callable[..., Run], plan: P
     again = train(replace(plan, model=model, split="speaker"))
     assert again.id == run.id
     assert again.tested.equals(run.tested)
-    assert run.title == f"{model} (hf:{plan.encoder.removeprefix('hf:')}, 2 epochs) · mine · unseen speakers"
+    assert run.title == f"{model} (hf:base, 2 epochs) · mine · unseen speakers"
 
 
 def test_what_it_said_is_what_it_says(train: Callable[..., Run], plan: Plan, mine: Located) -> None:
