@@ -29,8 +29,10 @@ CHARTS: Final = ("map_a", "map_b")
 """Keys of the containers that hold the maps."""
 ROOM: Final = 0.03
 """What is left free around both maps, as a share of them."""
-AWAY: Final = 1.06
-"""How far the eye is, beside a map that has a page for itself: two leave less room for the titles of axes."""
+DISTANCE: Final = 1.3
+"""How far the eye is, in diagonals of the box that holds both maps."""
+LOWER: Final = (0.0, 0.0, -0.15)
+"""Where it looks, from the middle of the box: seen from above, the box then stands in the middle of the picture."""
 EMPTY: Final = (
     "Click a point in either map to hear its clip, to see where it lies in the other, and which clips are nearest to "
     "it in both. With the keyboard: choose a row of the table below, or find a clip by name."
@@ -92,14 +94,16 @@ def _view(both: tuple[Map, Map]) -> tuple[NDArray[np.float64], tuple[float, ...]
     low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
     span = np.column_stack([low - ROOM * (high - low), high + ROOM * (high - low)])
     if len(span) == 3:
-        return span, camera or _moved(map_plot.usual_camera(replace(both[0], projection=Projection(points, None))))
+        return span, camera or _camera(span)
     return (span if camera is None else np.reshape(camera, (2, 2))), None
 
 
-def _moved(camera: tuple[float, ...]) -> tuple[float, ...]:
-    """Move the eye of a camera: there is less room than for one map."""
-    eye, centre = np.array(camera[:3]), np.array(camera[3:])
-    return (*(centre + AWAY * (eye - centre)).round(3).tolist(), *camera[3:])
+def _camera(span: NDArray[np.float64]) -> tuple[float, ...]:
+    """Return a camera that sees the whole box, outliers too: both maps are in it, and their axes have titles."""
+    lengths = np.maximum(span[:, 1] - span[:, 0], 1e-9)
+    diagonal = float(np.linalg.norm(lengths / np.cbrt(np.prod(lengths))))  # in plotly's unit of length in a scene
+    eye = DISTANCE * diagonal * np.array(map_plot.VIEWPOINT) / np.linalg.norm(map_plot.VIEWPOINT)
+    return (*(eye + LOWER).round(3).tolist(), *LOWER)
 
 
 @st.fragment
