@@ -87,11 +87,12 @@ def test_the_emotions_lie_in_the_order_of_the_circle():
     assert angles.pop("neutral") is None
     assert all(angle is not None for angle in angles.values())
     assert sorted(angles, key=lambda name: angles[name] or 0.0) == [
-        "happiness", "surprise", "anger", "fear", "disgust", "sadness", "boredom", "calm",
+        "happiness", "surprise", "anger", "fear", "frustration", "disgust", "sadness", "boredom", "calm",
     ]  # fmt: skip
     by_word = {"happiness": "happy", "surprise": "astonished", "anger": "angry", "fear": "afraid", "sadness": "sad"}
-    for name, word in {**by_word, "boredom": "bored", "calm": "calm"}.items():
+    for name, word in {**by_word, "boredom": "bored", "calm": "calm", "frustration": "frustrated"}.items():
         assert angles[name] == WORDS[word].angle
+    assert reference("excitement") == WORDS["excited"].angle  # no colour is left for it, a place is
 
 
 def test_disgust_is_halfway_from_afraid_to_sad():

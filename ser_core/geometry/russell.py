@@ -64,9 +64,11 @@ give 195.3, the paper prints 207.5.
 
 ANCHORS: Final = {
     "happiness": "happy",
+    "excitement": "excited",
     "surprise": "astonished",
     "anger": "angry",
     "fear": "afraid",
+    "frustration": "frustrated",
     "sadness": "sad",
     "boredom": "bored",
     "calm": "calm",

@@ -274,7 +274,7 @@ def batches(lengths: Sequence[int], size: int, *, seed: int) -> list[Rows]:
     Examples
     --------
     >>> [rows.tolist() for rows in batches([5, 9, 5, 9], 2, seed=0)]
-    [[3, 1], [2, 0]]
+    [[1, 3], [0, 2]]
     """
     order = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(seed)).numpy()
     long = np.asarray(lengths)
