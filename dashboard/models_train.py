@@ -48,7 +48,7 @@ SMOOTHINGS: Final = (0.0, 0.05, 0.1, 0.2)
 COSTS: Final = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 SECONDS: Final = {
     "forest": 100, "svm": 3, "ridge": 10, "mlp": 5, "cnn3": 70, "cnn4": 70, "cnn5": 160, "cnn_mlp": 260,
-    "cnn_transformer": 400, "head": 2, "partial": 20_000, "last-layers": 3_000, "lora": 15_000,
+    "cnn_transformer": 400, "head": 2, "partial": 10_000, "last-layers": 1_000, "lora": 6_000,
 }  # fmt: skip
 """About how long a fold of 1,000 clips takes on two processor cores, where no earlier run tells; of RAVDESS."""
 NONE_HERE: Final = (
