@@ -230,6 +230,13 @@ def test_the_epoch_of_the_best_validation_uar_is_kept(found: Checkpoint, monkeyp
     assert not np.array_equal(best["head.out.weight"], first["head.out.weight"])
 
 
+def test_it_stops_where_the_validation_loss_falls_no_more(found: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([1.0, 0.8, 0.9, 0.85, 0.7])
+    monkeypatch.setattr(tuning, "_measure", lambda *_: (next(losses), 0.5, 0.5))
+    _, history = tune("partial", found, training=replace(FAST["partial"], epochs=9, patience=2))
+    assert [one.validation_loss for one in history] == [1.0, 0.8, 0.9, 0.85]
+
+
 def test_rates_stay_while_the_error_falls_by_a_fourhundredth(
     found: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
