@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 
 from ser_core import catalogue, embeddings, encoders, run_files, runs, splits
 from ser_core.cache import Cache
+from ser_core.catalogue import Located
+from ser_core.embeddings import Embeddings
 from ser_core.encoders import Encoder
 from ser_core.geometry import targets
 from ser_core.models.cards import KNOWN
+from ser_core.models.inputs import Scale
 from ser_core.plans import ReducerPlan, arguments, check_autoencoder, chosen
 from ser_core.runs import Run
 from ser_core.splits import Fold
@@ -63,17 +67,49 @@ def train(
         progress(**asdict(now), message=f"{encoder.name} of the clips")
 
     found = embeddings.embed(located, encoder, cache=cache, workers=workers, progress=tell)
-    classes = located.classes(found.clips["emotion"])
-    clips = run_files.listed(found.clips, found.digests, classes=classes)
+    work = _prepare(plan, found, located)
+    name = run_files.name(work.recipe)
+    with run_files.writing(cache, name) as folder:
+        known = runs.taught(cache, encoder.name)
+        facts = {
+            "arguments": arguments(plan),
+            "taught": {encoder.name: sum(sha in known for sha in found.digests)} if known else {},
+            "n_outliers": len(chosen(found.clips, plan)) - len(work.fold.train),
+        }
+        people = splits.table(found.clips, [work.fold], found.digests)
+        run_files.begin(folder, work.recipe, clips=work.clips, folds=people, facts=facts)
+        if not runs.get(cache, name).finished:
+            _train(work, found, folder=folder)
+    run = runs.get(cache, name)
+    error = run.history["error"].iloc[-1]
+    progress(1, 1, rate=0.0, message=f"mean squared error {error:.3f}")
+    return run
+
+
+@dataclass(frozen=True)
+class _Work:
+    """All that a training needs beside the embeddings: how they are scaled, which clips are trained on, the recipe."""
+
+    plan: ReducerPlan
+    training: "AutoencoderTraining"
+    scale: Scale
+    clips: pd.DataFrame
+    fold: Fold
+    recipe: dict[str, Any]
+
+
+def _prepare(plan: ReducerPlan, found: Embeddings, located: Located) -> _Work:
+    """Leave outliers out, learn the scaling, and say in a recipe what decides the numbers."""
     from ser_core.models import plane
 
-    x, n_layers = found.layer(plan.layer), len(found.layers)
-    plan = replace(plan, layer=-1 if plan.layer % n_layers == n_layers - 1 else plan.layer % n_layers)
-    scale, kept = plane.typical(x, chosen(found.clips, plan))
-    training = _training(plan)
+    classes = located.classes(found.clips["emotion"])
+    clips = run_files.listed(found.clips, found.digests, classes=classes)
+    scale, kept = plane.typical(found.layer(plan.layer), chosen(found.clips, plan))
+    n_layers, training = len(found.layers), _training(plan)
+    settled = _settled(replace(plan, layer=-1 if plan.layer % n_layers == n_layers - 1 else plan.layer % n_layers))
     recipe = {
         "autoencoder": VERSION,
-        **{name: choice for name, choice in asdict(_settled(plan)).items() if choice is not None},
+        **{name: choice for name, choice in asdict(settled).items() if choice is not None},
         "normalise": "global",
         "kind": located.kind,
         "classes": list(classes),
@@ -84,38 +120,27 @@ def train(
         "training": asdict(training),
         "inputs": {"vectors": found.recipe},
     }
-    name = run_files.name(recipe)
-    with run_files.writing(cache, name) as folder:
-        people = splits.table(found.clips, [fold := _fold(len(clips), kept)], found.digests)
-        known = runs.taught(cache, encoder.name)
-        taught = {encoder.name: sum(sha in known for sha in found.digests)} if known else {}
-        facts = {
-            "arguments": arguments(plan),
-            "taught": taught,
-            "n_outliers": len(chosen(found.clips, plan)) - len(kept),
-        }
-        run_files.begin(folder, recipe, clips=clips, folds=people, facts=facts)
-        if not runs.get(cache, name).finished:
-            started = time.monotonic()
-            z = scale.apply(x).astype(np.float64)
-            reducer, errors, missed = plane.trained(
-                plan.model, z, fold.train, affect=targets.known(found.clips), scale=scale, training=training,
-                seed=plan.seed,
-            )  # fmt: skip
-            run_files.keep_history(folder, 1, pd.DataFrame({"epoch": range(1, len(errors) + 1), "error": errors}))
-            arrays = reducer.arrays()
-            facts = {
-                "seconds": time.monotonic() - started,
-                "n_parameters": sum(one.size for one in reducer.weights.values()),
-                "device": "cpu",
-                "versions": {"torch": version("torch")},
-            }
-            made = _made_of(clips, fold, reducer.numbers(z), missed)
-            run_files.keep_fold(folder, 1, arrays=arrays, predictions=made, facts=facts)
-    run = runs.get(cache, name)
-    error = run.history["error"].iloc[-1]
-    progress(1, 1, rate=0.0, message=f"mean squared error {error:.3f}")
-    return run
+    return _Work(plan, training, scale, clips, _fold(len(clips), kept), recipe)
+
+
+def _train(work: _Work, found: Embeddings, *, folder: Path) -> None:
+    from ser_core.models import plane
+
+    started = time.monotonic()
+    z = work.scale.apply(found.layer(work.plan.layer)).astype(np.float64)
+    reducer, errors, missed = plane.trained(
+        work.plan.model, z, work.fold.train, affect=targets.known(found.clips), scale=work.scale,
+        training=work.training, seed=work.plan.seed,
+    )  # fmt: skip
+    run_files.keep_history(folder, 1, pd.DataFrame({"epoch": range(1, len(errors) + 1), "error": errors}))
+    facts = {
+        "seconds": time.monotonic() - started,
+        "n_parameters": sum(one.size for one in reducer.weights.values()),
+        "device": "cpu",
+        "versions": {"torch": version("torch")},
+    }
+    made = _made_of(work.clips, work.fold, reducer.numbers(z), missed)
+    run_files.keep_fold(folder, 1, arrays=reducer.arrays(), predictions=made, facts=facts)
 
 
 def _fold(n: int, kept: NDArray[np.intp]) -> Fold:
