@@ -33,6 +33,8 @@ CURVES: Final = 320
 CELL: Final = 36
 """Height of a layer of A among those of B."""
 HIGHEST: Final = 560
+COUNTED: Final = 6
+"""Up to so many layers each has its number on the axis, which plotly would else divide into halves."""
 WRITTEN: Final = 14
 """Up to so many layers of B, numbers are written into the cells."""
 
@@ -70,7 +72,8 @@ def curves(found: Layers, *, chosen: tuple[int, int], chance: float | None) -> g
     )
     out.update_annotations(font_size=13)
     still: Any = {"fixedrange": True, "zeroline": False}
-    out.update_xaxes(title={"text": "layer", "standoff": 6}, showgrid=False, **still)
+    few = max(len(one["silhouette"]) for one in (found.a, found.b)) <= COUNTED
+    out.update_xaxes(title={"text": "layer", "standoff": 6}, showgrid=False, dtick=1 if few else None, **still)
     out.update_yaxes(gridcolor=rows.FAINT, **still)
     return out.update_yaxes(ticksuffix=" %", col=2)
 
