@@ -5,15 +5,12 @@ folder itself appears whole, at the end.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from filelock import FileLock, Timeout
-
-from ser_core import catalogue, downloads, lfs, unpacking
+from ser_core import catalogue, downloads, lfs, store, unpacking
 from ser_core.cache import Cache
 from ser_core.catalogue import Located
 from ser_core.corpora import KINDS, Scan
@@ -91,7 +88,8 @@ def fetch(cache: Cache, source: Source, folder: Path, *, progress: Progress) -> 
         another process is at it.
     """
     work = folder.with_name(f".{folder.name}.download")
-    with _alone(folder):
+    busy = FetchError(f"{folder} is being fetched by another process just now: wait for its end")
+    with store.alone(folder.with_name(f".{folder.name}.lock"), busy=busy):
         if found := here(cache, source, folder):
             return found
         _check_room(source, folder, work)
@@ -102,20 +100,6 @@ def fetch(cache: Cache, source: Source, folder: Path, *, progress: Progress) -> 
             _collect(source.where, folder, work, progress)
         shutil.rmtree(work)
     return catalogue.add(cache, source.kind, folder)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise FetchError(f"{folder} is being fetched by another process just now: wait for its end") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _check_room(source: Source, folder: Path, work: Path) -> None:

@@ -17,13 +17,12 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ser_core.cache import Cache
 from ser_core.encoders.seen import seen
 from ser_core.errors import SerError
-from ser_core.store import key, read_json, write_atomic
+from ser_core.store import alone, key, read_json, write_atomic
 from ser_core.values import plain
 
 DIGITS: Final = 12
@@ -156,16 +155,9 @@ def writing(cache: Cache, name: str) -> Iterator[Path]:
         If another process is at it.
     """
     folder = cache.root / "runs" / name
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f"{name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RunError(f"run {name} is being trained just now: wait for its end, or stop it first") from None
-    try:
+    busy = RunError(f"run {name} is being trained just now: wait for its end, or stop it first")
+    with alone(folder.with_name(f"{name}.lock"), busy=busy):
         yield folder
-    finally:
-        lock.release()
 
 
 def keep_history(folder: Path, fold: int, epochs: pd.DataFrame) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ser_core.errors import SerError
@@ -74,6 +74,21 @@ def write_atomic(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).replace(path)
+
+
+@contextmanager
+def alone(lock: Path, *, busy: SerError) -> Iterator[None]:
+    """Be the only process at something while the block runs; raises ``busy`` at once where another one is at it."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(lock)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        raise busy from None
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
