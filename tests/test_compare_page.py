@@ -94,6 +94,11 @@ def test_two_maps_of_the_same_clips_on_the_same_axes(two, monkeypatch):
     for axis in ("xaxis", "yaxis", "zaxis"):
         assert first["layout"]["scene"][axis]["range"] == second["layout"]["scene"][axis]["range"]
     assert first["layout"]["scene"]["camera"] == second["layout"]["scene"]["camera"]
+    scene = first["layout"]["scene"]  # the eye sees the whole box: it is further off than the box is long
+    eye, centre = (np.array([scene["camera"][name][axis] for axis in "xyz"]) for name in ("eye", "center"))
+    diagonal = np.linalg.norm([scene["aspectratio"][axis] for axis in "xyz"])
+    assert np.linalg.norm(eye - centre) == pytest.approx(1.3 * diagonal, rel=0.01)
+    assert np.abs(centre).max() < 0.1 * diagonal
     assert second["layout"]["scene"]["xaxis"]["title"]["text"] == "A's axis 1"
     found = expected(two)
     views = [maps.view(found.a, layer=1, method="pca", n_components=3, scaling=None, seed=0)]

@@ -68,6 +68,11 @@ def test_an_encoder_of_one_layer_is_a_level_line():
     assert [one.x[0] for one in figure.data if one.marker.size == 16] == [3] * 3
 
 
+def test_few_layers_are_counted_one_by_one():
+    few, many = (between.curves(layers(n=n, m=2), chosen=(0, 0), chance=None).layout.xaxis.dtick for n in (6, 7))
+    assert (few, many) == (1, None)
+
+
 def test_likeness_of_layers_has_a_frame_and_words_that_are_text():
     found = layers()
     figure = between.cka(found.cka, layers=(["a", HOSTILE, "c", "d"], ["e", "f", "g"]), chosen=(1, 2))
