@@ -5,6 +5,8 @@ from typing import Final, NamedTuple
 
 from torch import Tensor, nn
 
+from ser_core.models.faster import Flatten
+
 
 class Size(NamedTuple):
     """Channels of the convolutions, units of the hidden linear layers, and dropout after each of these."""
@@ -44,7 +46,7 @@ class Cnn(nn.Module):
         self.blocks = nn.Sequential(*starmap(block, pairwise((1, *size.channels))))
         rows, columns = (side // 2 ** len(size.channels) for side in shape)
         dim = size.channels[-1] * rows * columns
-        layers: list[nn.Module] = [nn.Flatten()]
+        layers: list[nn.Module] = [Flatten()]
         for width in size.hidden:
             layers += [nn.Linear(dim, width), nn.ReLU(), nn.Dropout(size.dropout)]
             dim = width

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ser_core.models.faster import Flatten
+
 
 class CnnMlp(nn.Module):
     """An MFCC picture (n, 1, rows, columns) and a vector (n, dim) of the same clip, joined → 128 → 64 → classes.
@@ -17,7 +19,7 @@ class CnnMlp(nn.Module):
         rows, columns = shape
         self.image = nn.Sequential(
             *(nn.Conv2d(1, 64, 3, padding=1), nn.BatchNorm2d(64), nn.MaxPool2d((2, 1)), nn.ReLU()),  # as in cnn.block
-            *(nn.Conv2d(64, 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU(), nn.Flatten()),
+            *(nn.Conv2d(64, 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU(), Flatten()),
         )
         self.scalars = nn.Sequential(
             *(nn.Linear(dim, 128), nn.ReLU(), nn.BatchNorm1d(128), nn.Dropout(0.3)),

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ser_core.models.dropout import Dropout
+from ser_core.models.faster import Dropout, Flatten
 
 
 def _branch() -> nn.Sequential:
@@ -13,7 +13,7 @@ def _branch() -> nn.Sequential:
     for n_in, n_out, side in ((1, 16, 2), (16, 32, 4), (32, 64, 4)):
         layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out)]
         layers += [nn.MaxPool2d(side), nn.ReLU(), Dropout(0.3)]  # the maximum first, as in cnn.block
-    return nn.Sequential(*layers, nn.Flatten())
+    return nn.Sequential(*layers, Flatten())
 
 
 class _Attention(nn.MultiheadAttention):

@@ -1,9 +1,10 @@
-"""Dropout by bytes against its definition."""
+"""Dropout by bytes and flattening against their definitions."""
 
 import pytest
 import torch
+from torch import nn
 
-from ser_core.models.dropout import Dropout
+from ser_core.models.faster import Dropout, Flatten
 
 N = 200_000
 
@@ -41,3 +42,26 @@ def test_any_order_of_memory_and_the_same_seed_twice() -> None:
 def test_nothing_happens_outside_training() -> None:
     x = torch.randn(10)
     assert Dropout(0.4).eval()(x) is x
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_flattened_map_and_its_gradients_are_those_of_torch_laid_out_as_the_map(precision: torch.dtype) -> None:
+    x = torch.randn(4, 3, 5, 7).to(precision, memory_format=torch.channels_last)
+    towards = torch.randn(4, 105).to(precision)
+    found = {}
+    for kind in (Flatten, nn.Flatten):
+        leaf, came = x.clone().requires_grad_(), []
+        middle = leaf.relu()
+        out = kind()(middle)
+        middle.register_hook(came.append)  # what ReLU is given on the way back
+        out.backward(towards)
+        assert leaf.grad is not None
+        found[kind] = [out.detach(), came[0], leaf.grad]
+    assert all(torch.equal(one, other) for one, other in zip(*found.values(), strict=True))
+    assert found[Flatten][1].is_contiguous(memory_format=torch.channels_last)
+    assert not found[nn.Flatten][1].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_nothing_is_asked_of_a_map_without_gradients() -> None:
+    x = torch.randn(2, 3, 4, 5)
+    assert torch.equal(Flatten()(x), x.reshape(2, 60))
