@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = [
@@ -97,15 +97,20 @@ def _serve(cache: Path) -> Iterator[Dashboard]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = new_context(browser)
-    yield context.new_page()
-    context.close()
+    yield from _opened(browser)
 
 
-def new_context(browser: Browser) -> BrowserContext:
+@pytest.fixture
+def other(browser: Browser) -> Iterator[Page]:
+    """The page of a second reader."""
+    yield from _opened(browser)
+
+
+def _opened(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     context.set_default_timeout(60_000)
-    return context
+    yield context.new_page()
+    context.close()
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from ser_core import catalogue, embeddings, jobs
 from ser_core.cache import Cache
@@ -28,21 +28,18 @@ def long(dashboard, tmp_path: Path) -> Cache:
     catalogue.remove(cache, "along")
 
 
-def test_an_embedding_is_started_watched_and_stopped(dashboard, browser: Browser, page: Page, long: Cache) -> None:
+def test_an_embedding_is_started_watched_and_stopped(dashboard, page: Page, other: Page, long: Cache) -> None:
     page.goto(f"{dashboard.url}/data")
     expect(page.get_by_text("80 clips to do.")).to_be_visible()
     page.get_by_role("button", name="Embed", exact=True).click()
     expect(page.get_by_text("along · egemaps:").first).to_be_visible()
     page.reload()
     expect(page.get_by_text("of 80,").first).to_be_visible()
-    context = browser.new_context()
-    second = context.new_page()
-    second.goto(f"{dashboard.url}/data")
-    stop = second.get_by_role("button", name="Stop")
+    other.goto(f"{dashboard.url}/data")
+    stop = other.get_by_role("button", name="Stop")
     expect(stop).to_be_enabled(timeout=30_000)
     stop.click()
     expect(page.get_by_role("button", name="Stop")).to_have_count(0, timeout=30_000)
-    context.close()
     job = jobs.ls(long)[0]
     assert job.state == "stopped"
     (done,) = embeddings.coverage(catalogue.get(long, "along"), cache=long)

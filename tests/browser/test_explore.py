@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from ser_core import audio, catalogue, embeddings
 from ser_core.cache import Cache
@@ -154,7 +154,7 @@ def test_turning_is_no_click_and_a_clicked_point_is_the_clip_that_plays(page, da
     fits(page)
 
 
-def test_the_camera_stays_through_click_and_recolouring_and_the_link_restores_it_all(page, browser: Browser, dashboard):
+def test_the_camera_stays_through_click_and_recolouring_and_the_link_restores_it_all(page, other, dashboard):
     opened(page, dashboard.url)
     usual = camera(page)
     turn(page)
@@ -169,7 +169,6 @@ def test_the_camera_stays_through_click_and_recolouring_and_the_link_restores_it
         assert link(page)["clip"] == digest
         assert page.eval_on_selector(PLOT, RING)[0] is not None
     was = camera(page)
-    other = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
     opened(other, page.url)
     assert camera(other) == pytest.approx(was, abs=2e-3)
     assert link(other) == link(page)
@@ -177,7 +176,6 @@ def test_the_camera_stays_through_click_and_recolouring_and_the_link_restores_it
     assert np.array_equal(heard(other), heard(page))
     assert other.eval_on_selector(PLOT, RING) == page.eval_on_selector(PLOT, RING)
     assert samples_of(dashboard, digest)[0] in other.inner_text(".stMain")
-    other.context.close()
 
 
 def test_a_neighbour_is_jumped_to_and_heard(page, dashboard):

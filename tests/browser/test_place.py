@@ -125,7 +125,7 @@ def test_clips_are_painted_on_the_map_that_is_there_before_them(page, placing):
     )
 
 
-def test_uploads_land_and_are_heard_and_nothing_of_them_stays_or_is_seen_by_others(page, browser: Browser, placing):
+def test_uploads_land_and_are_heard_and_nothing_of_them_stays_or_is_seen_by_others(page, other, placing):
     dialogs = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     opened(page, f"{placing.url}/place?encoder=egemaps&dims=2")
@@ -147,11 +147,9 @@ def test_uploads_land_and_are_heard_and_nothing_of_them_stays_or_is_seen_by_othe
     kept = [file.read_bytes() for file in placing.cache.rglob("*") if file.is_file()]
     raw = clip[len(clip) // 2 : len(clip) // 2 + 64]
     assert not any(raw in content or expected[8000:8016].tobytes() in content for content in kept)
-    other = browser.new_context().new_page()
     opened(other, page.url)
     assert "No clip yet" in other.inner_text(".stMain")
     assert "onerror" not in other.inner_text(".stMain")
-    other.context.close()
 
 
 def test_a_recording_of_the_microphone_is_placed(launch, placing, tmp_path):
