@@ -135,6 +135,7 @@ def test_uploads_land_and_are_heard_and_nothing_of_them_stays_or_is_seen_by_othe
     page.wait_for_selector(f"{MAP} .main-svg")
     settled(page)
     expect(page.get_by_text(re.compile(r"broken\.wav: .{10,}\.")).first).to_be_visible()  # the map may come before
+    expect(page.get_by_text("44,100 Hz").first).to_be_visible()
     main = page.inner_text(".stMain")
     assert "Traceback" not in main
     assert HOSTILE in main
