@@ -21,7 +21,7 @@ demo: install
 	@$(BIN)/ser dashboard
 
 test: install lint
-	@echo "Running the tests (about eight minutes) ..."
+	@echo "Running the tests (8 to 25 minutes, by machine) ..."
 	@$(BIN)/python -m pytest -q -rs --durations=8 -n 2 --dist loadscope
 
 lint: install

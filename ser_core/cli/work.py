@@ -77,9 +77,8 @@ def show_embedded(result: Embeddings, corpus: str, encoder: str, *, as_json: boo
     if as_json:
         print_json(summary)
         return
-    typer.echo(
-        f"{len(result.clips)} clips embedded, {len(result.layers)} layers of {result.recipe['dim']} numbers each."
-    )
+    layers = "1 layer" if len(result.layers) == 1 else f"{len(result.layers)} layers"
+    typer.echo(f"{len(result.clips)} clips embedded, {layers} of {result.recipe['dim']} numbers.")
     for failure in summary["failures"]:
         typer.echo(f"failed: {failure['file']}: {failure['reason']}")
 
