@@ -99,6 +99,7 @@ def test_people_get_words_and_tables(cache: Cache, mine: Located) -> None:
     shown = ser(cache, "corpora", "show", "mine").stdout
     assert "48 clips, 4 speakers" in shown
     assert "emotions: angry 16, neutral 16, sad 16" in shown
+    assert re.search(r"48 clips embedded, 1 layer of \d+ numbers\.", ser(cache, "embed", "mine", "logmel").stdout)
     said = ser(cache, "evaluate", "mine", "--encoder", "logmel").stdout
     assert re.search(r"UAR [01]\.\d{4}  \(95 % interval", said)
     assert "no speaker is in training and test at once" in said
