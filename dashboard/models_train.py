@@ -56,7 +56,7 @@ NONE_HERE: Final = (
 )
 DECIDE: Final = (
     *("model", "encoder", "epochs", "learning_rate", "kernel", "augment", "pretrain"),
-    *("labels", "weighted", "blocks"),
+    *("labels", "weighted", "blocks", "one_cycle"),
 )
 """What of a plan decides how long it takes."""
 
@@ -206,6 +206,12 @@ def _more(card: Card, clips: pd.DataFrame) -> dict[str, Any]:
             )  # fmt: skip
         out |= {} if rate == usual else {"learning_rate": rate}
         out |= {} if smoothing == card.training.label_smoothing else {"label_smoothing": smoothing}
+    if card.training is not None and card.tuning is None and left.toggle(
+        "One cycle", key="_train_one_cycle", persist_state="session",
+        help="The learning rate rises, then falls to nothing, and every epoch is trained. That needs fewer epochs: "
+        "lower their number with it, to 15 or so.",
+    ):  # fmt: skip
+        out["one_cycle"] = True
     if card.augments:
         out["augment"] = right.toggle(
             "Augment", key="_train_augment", persist_state="session",

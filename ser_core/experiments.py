@@ -363,6 +363,7 @@ def _network(
         seed=work.plan.seed,
         augment=work.plan.augment,
         pretrain=work.plan.pretrain,
+        one_cycle=bool(work.plan.one_cycle),
         n_layers=len(work.recipe["inputs"]["vectors"]["layers"]) if work.plan.weighted else 1,
         device=how.device,
         precision=precision,

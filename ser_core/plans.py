@@ -39,6 +39,9 @@ class Plan:
     augment, pretrain, epochs, learning_rate, label_smoothing
         Of networks; by default as many epochs as the card says, at its rate, and what it says of smoothing: the share
         (0-1) of each label that goes to all emotions alike.
+    one_cycle
+        Of networks that change no encoder: the rate rises and falls once within the epochs, and all are trained.
+        True or None.
     kernel, c
         Of the support vector machine.
     labels
@@ -63,6 +66,7 @@ class Plan:
     epochs: int | None = None
     learning_rate: float | None = None
     label_smoothing: float | None = None
+    one_cycle: bool | None = None
     kernel: Literal["rbf", "linear"] = "rbf"
     c: float = 1.0
     labels: str | None = None
@@ -229,6 +233,8 @@ def check(plan: Plan) -> None:
         "is not trained in epochs: leave out their number": card.training is None and plan.epochs is not None,
         "is not trained at a learning rate: leave it out": card.training is None and plan.learning_rate is not None,
         "has no labels to be smoothed: leave that out": card.training is None and plan.label_smoothing is not None,
+        "learns in no cycle of the rate: that is for networks that change no encoder": bool(plan.one_cycle)
+        and (card.training is None or card.tuning is not None),
         "cannot be augmented: that is for the networks that look at pictures alone": plan.augment and not card.augments,
         "cannot be pretrained greedily": plan.pretrain != "none" and not card.pretrains,
         "has no kernel and no cost C: those are of svm": plan.model != "svm" and (plan.kernel, plan.c) != ("rbf", 1.0),

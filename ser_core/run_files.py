@@ -35,6 +35,7 @@ SPLITS: Final = {
 USUAL: Final = {
     **{"encoder": None, "layer": -1, "kernel": "rbf", "c": 1.0, "augment": False},
     **{"pretrain": "none", "epochs": None, "learning_rate": None, "label_smoothing": None},
+    "one_cycle": None,
     **{"emotions": None, "statement": None, "beta": None, "warmup": None, "batch_size": None},
     **{"told_speaker": False, "any_length": False},
     **{"labels": None, "weighted": None, "blocks": None, "encoder_rate": None},
@@ -44,7 +45,7 @@ USUAL: Final = {
 SAID: Final = {
     **{"encoder": "{}", "layer": "layer {}", "kernel": "{} kernel", "c": "C {:g}", "augment": "augmented"},
     **{"pretrain": "{} pretraining", "epochs": "{} epochs", "learning_rate": "learning rate {:g}"},
-    "label_smoothing": "label smoothing {:g}",
+    **{"label_smoothing": "label smoothing {:g}", "one_cycle": "one cycle"},
     **{
         "emotions": "{}",
         "statement": "“{}”",

@@ -70,6 +70,8 @@ def same(a: Run, b: Run) -> bool:
         ({"model": "svm", "learning_rate": 0.1}, "svm is not trained at a learning rate"),
         ({"model": "mlp", "learning_rate": 0.0}, "mlp needs a learning rate between 0 and 1, not 0.0"),
         ({"model": "forest", "label_smoothing": 0.1}, "forest has no labels to be smoothed"),
+        ({"model": "forest", "one_cycle": True}, "forest learns in no cycle of the rate"),
+        ({"model": "partial", "one_cycle": True}, "partial learns in no cycle of the rate"),
         ({"model": "mlp", "label_smoothing": 1.0}, "mlp needs a label smoothing of 0 or more, below 1, not 1.0"),
         ({"model": "cnn4", "pretrain": "greedy"}, "cnn4 cannot be pretrained greedily"),
         ({"model": "mlp", "c": 2.0}, "mlp has no kernel and no cost C: those are of svm"),
@@ -166,9 +168,18 @@ def test_labels_are_smoothed_if_asked(train: Callable[..., Run]) -> None:
     assert "label smoothing 0.5" in smooth.title
 
 
+def test_the_rate_goes_through_one_cycle_if_asked(train: Callable[..., Run]) -> None:
+    cycle, usual = train(replace(MLP, one_cycle=True)), train(MLP)
+    assert cycle.id != usual.id
+    assert "one cycle" in cycle.title
+    rates = cycle.history["learning_rate"]
+    assert rates.iloc[-1] < 1e-6 < usual.history["learning_rate"].iloc[-1]
+    assert experiments.arguments(replace(MLP, one_cycle=True))[-1] == "--one-cycle"
+
+
 def test_what_was_not_chosen_is_not_in_the_recipe(train: Callable[..., Run]) -> None:
     """So that a choice that is added later does not rename the runs of today."""
-    assert not {"encoder", "epochs", "learning_rate", "label_smoothing"} & {
+    assert not {"encoder", "epochs", "learning_rate", "label_smoothing", "one_cycle"} & {
         name for name, value in train(MLP).recipe.items() if value is None
     }
 

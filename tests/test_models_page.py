@@ -326,12 +326,14 @@ def test_a_training_starts_as_the_command_of_the_same_choices(small, monkeypatch
     app.selectbox(key="_train_model").select("cnn3").run()
     app.selectbox(key="_train_split").select("random").run()
     app.toggle(key="_train_augment").set_value(True).run()
+    app.toggle(key="_train_one_cycle").set_value(True).run()
     app.number_input(key="_train_epochs").set_value(7).run()
     app.selectbox(key="_train_rate").select(1e-4).run()
     app.selectbox(key="_train_smoothing").select(0.1).run()
     assert "one model" in texts(app).lower()
     next(button for button in app.button if button.label.startswith("Start training")).click().run()
     plan = Plan("cnn3", "tones", split="random", augment=True, epochs=7, learning_rate=1e-4, label_smoothing=0.1)
+    plan = dataclasses.replace(plan, one_cycle=True)
     assert started == [(experiments.arguments(plan), experiments.title(plan))]
 
 

@@ -1,5 +1,7 @@
 """The papers' benchmark on synthetic speech: a few epochs of every kind of network, then nothing is trained twice."""
 
+import argparse
+import runpy
 import subprocess
 import sys
 import time
@@ -26,6 +28,17 @@ def table(cache: Cache) -> list[list[str]]:
     said = subprocess.run([sys.executable, str(BENCHMARK), *asked], capture_output=True, text=True, check=True)
     lines = [line.strip("| ").split(" | ") for line in said.stdout.splitlines() if line.startswith("| ")]
     return lines[1:]
+
+
+def test_a_row_is_trained_as_it_says() -> None:
+    papers = runpy.run_path(str(BENCHMARK))
+    (row,) = (one for one in papers["ROWS"] if one.name == "cnn_mlp, slower")
+    asked = argparse.Namespace(corpus="ravdess", splits="random,speaker", seeds=2, epochs=None)
+    plans = list(row.plans(asked))
+    assert [(one.split, one.seed) for one in plans] == [("random", 0), ("random", 1), ("speaker", 0)]
+    assert {(one.model, one.epochs, one.learning_rate, one.one_cycle) for one in plans} == {("cnn_mlp", 16, 1e-4, True)}
+    asked.epochs = 1
+    assert {one.epochs for one in row.plans(asked)} == {1}
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, log_loss, recall_score
 from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR
 
 from ser_core.models import greedy, training, unfinished
 from ser_core.models.cards import CARDS, Training
@@ -241,6 +242,45 @@ def test_the_rate_of_an_interrupted_training_goes_on(tmp_path: Path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         train("mlp", **how, progress=_stops_after(4))
     assert [one.learning_rate for one in train("mlp", **how)[1]] == [1e-3] * 5 + [5e-4] * 3
+
+
+def test_in_one_cycle_every_step_has_its_rate_and_every_epoch_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch's own schedule has it; the validation part, which gets no better, changes nothing."""
+    monkeypatch.setattr(training, "_measure", lambda *_: (1.0, 0.5, 0.5))
+    seen, step = [], torch.optim.Adam.step
+
+    def watched(optimiser: torch.optim.Adam, *args: Any) -> Any:
+        seen.append(optimiser.param_groups[0]["lr"])
+        return step(optimiser, *args)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    how = replace(FAST, epochs=8, learning_rate=0.02, plateau=0, patience=1)
+    _, history = train("mlp", training=how, one_cycle=True)
+    weight = torch.nn.Parameter(torch.zeros(1))
+    other = torch.optim.SGD([weight])
+    schedule, wanted = OneCycleLR(other, 0.02, total_steps=8 * 5, cycle_momentum=False), []
+    for number in range(8 * 5):  # 21 clips are 5 batches of 4; the clip left over is no batch
+        wanted.append(other.param_groups[0]["lr"])
+        other.step()
+        if number < 8 * 5 - 1:
+            schedule.step()
+    assert len(history) == 8
+    assert seen == pytest.approx(wanted, rel=1e-9)
+    assert [one.learning_rate for one in history] == seen[4::5]
+
+
+def test_an_interrupted_cycle_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unfinished, "SECONDS", 0.0)
+    file = tmp_path / "epoch.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        train("mlp", one_cycle=True, resume=file, progress=_stops_after(2))
+    kept = file.read_bytes()
+    whole = train("mlp", one_cycle=True)
+    assert same(train("mlp", one_cycle=True, resume=file), whole)
+    file.write_bytes(kept)
+    usual = train("mlp", resume=file)  # nothing of a training with another schedule
+    assert same(usual, train("mlp"))
+    assert not same(usual, whole)
 
 
 def test_the_best_epoch_has_the_best_uar_then_the_lower_loss_then_comes_first() -> None:

@@ -50,6 +50,10 @@ def train(
     label_smoothing: Annotated[
         float | None, typer.Option(help="Of a network: the share of each label that goes to all emotions alike.")
     ] = None,
+    one_cycle: Annotated[
+        bool,
+        typer.Option("--one-cycle", help="Of a network: the rate rises and falls once, and all epochs are trained."),
+    ] = False,
     kernel: Annotated[Literal["rbf", "linear"], typer.Option(help="Of svm.")] = "rbf",
     c: Annotated[float, typer.Option(help="Cost C of svm.")] = 1.0,
     labels: Annotated[
@@ -134,6 +138,7 @@ def train(
         epochs=epochs,
         learning_rate=learning_rate,
         label_smoothing=label_smoothing,
+        one_cycle=one_cycle or None,
         kernel=kernel,
         c=c,
         labels=labels,

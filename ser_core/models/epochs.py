@@ -1,7 +1,14 @@
 """What is measured after each epoch of a training, which epoch is kept and when to stop."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+RISING: Final = 0.3
+START: Final = 1 / 25
+END: Final = START / 10_000
+"""Of one cycle: the share of the steps in which the rate rises, and the shares of it at both ends, as in torch."""
 
 
 @dataclass(frozen=True)
@@ -9,7 +16,8 @@ class Epoch:
     """One pass over the training clips, counted from 1.
 
     The training part's loss and accuracy are means over the epoch, while the network learns and with dropout; those of
-    the validation part are measured after it. Loss is the mean cross-entropy, accuracy and UAR are 0-1.
+    the validation part are measured after it. Loss is the mean cross-entropy, accuracy and UAR are 0-1; the learning
+    rate is that of the last step.
     """
 
     epoch: int
@@ -47,3 +55,15 @@ def stalled(history: Sequence[Epoch], patience: int) -> bool:
         return False
     lowest = min(history, key=lambda one: one.validation_loss)
     return history[-1].epoch - lowest.epoch >= patience
+
+
+def cycle(step: int, steps: int) -> float:
+    """Return the share (0-1) of the learning rate at a ``step``, from 0, of ``steps`` in all.
+
+    It rises from `START` to 1 and falls to `END`, each along half a cosine: the "1cycle policy" of L. N. Smith &
+    N. Topin (2019), Super-convergence, with the numbers of torch's ``OneCycleLR`` (without those of momentum).
+    """
+    top = RISING * steps - 1
+    rises = step <= top
+    low, passed = (START, step / top) if rises else (END, (steps - 1 - step) / (steps - 1 - top))
+    return low + (1 - low) * (1 - math.cos(math.pi * passed)) / 2

@@ -25,7 +25,7 @@ from ser_core.errors import SerError
 from ser_core.models import greedy, memory
 from ser_core.models.cards import Card, Training
 from ser_core.models.cnn import Cnn
-from ser_core.models.epochs import Epoch, chosen, stalled
+from ser_core.models.epochs import Epoch, chosen, cycle, stalled
 from ser_core.models.inputs import Inputs, learn
 from ser_core.models.network import CLIPS_AT_ONCE, Network, build, place, settle, sizes, tensors
 from ser_core.models.unfinished import Copy, State
@@ -64,6 +64,7 @@ class _How:
     seed: int
     augment: bool
     pretrain: str
+    one_cycle: bool
     device: str
     precision: Precision
 
@@ -83,6 +84,7 @@ def fit(
     seed: int,
     augment: bool,
     pretrain: Literal["none", "greedy"],
+    one_cycle: bool = False,
     n_layers: int = 1,
     device: str = "auto",
     precision: Precision = "auto",
@@ -107,6 +109,9 @@ def fit(
         (P1, section 3.3.1; how wide and how much, `WIDEST` and `NOISE`, is not in the paper).
     pretrain
         ``greedy``: the convolutions first, by `greedy.pretrain`.
+    one_cycle
+        Whether the learning rate rises and falls once, by `epochs.cycle`. All epochs are then trained, and ``plateau``
+        and ``patience`` mean nothing.
     n_layers
         How many layers of an encoder lie one after the other in the vectors, for a card that ``weighs`` them.
     precision
@@ -135,7 +140,7 @@ def fit(
         return _Examples(tuple(part.to(device) for part in parts), numbers.to(device))
 
     dim, shape = sizes(inputs)
-    how = _How(card.name, training, classes, seed, augment, pretrain, device, precision)
+    how = _How(card.name, training, classes, seed, augment, pretrain, one_cycle, device, precision)
     copy = Copy(resume, _key(how, fold, y, scaling.arrays()))
     memory.keep_freed()
     with repeatable(device, torch.get_num_threads() if shape else 1):
@@ -226,15 +231,17 @@ def _train(
     """Go through epochs until there were enough, or nothing gets better."""
     training = how.training
     plateau = training.epochs if training.plateau is None else training.plateau
+    patience = training.epochs if how.one_cycle else training.patience
     scheduler = ReduceLROnPlateau(state.optimiser, factor=0.5, patience=plateau)
     for one in state.history:
         scheduler.step(one.validation_loss)
         progress(one)
-    while len(state.history) < training.epochs and not stalled(state.history, training.patience):
+    while len(state.history) < training.epochs and not stalled(state.history, patience):
         number = len(state.history) + 1
         torch.manual_seed(seed_of(how.seed, number))
-        started, rate = time.monotonic(), state.optimiser.param_groups[0]["lr"]
+        started = time.monotonic()
         learnt = _learn(state, taught, how)
+        rate = state.optimiser.param_groups[0]["lr"]
         seen = _measure(state.module, measured, how)
         one = Epoch(number, *learnt, *seen, learning_rate=rate, seconds=time.monotonic() - started)
         if not np.isfinite([one.train_loss, one.validation_loss]).all():
@@ -255,7 +262,10 @@ def _learn(state: State, taught: _Examples, how: _How) -> tuple[float, float]:
     order = torch.randperm(len(taught.y)).to(how.device)
     batches = [rows for rows in order.split(training.batch_size) if len(rows) > 1]  # batch norm: no batch of one
     total = torch.zeros(2, device=how.device, dtype=torch.float64)
-    for rows in batches:
+    for number, rows in enumerate(batches, start=len(state.history) * len(batches)):
+        if how.one_cycle:
+            share = cycle(number, training.epochs * len(batches))
+            state.optimiser.param_groups[0]["lr"] = training.learning_rate * share
         batch = taught.take(rows)
         parts = (augmented(batch.parts[0]), *batch.parts[1:]) if how.augment else batch.parts
         with how.autocast():
