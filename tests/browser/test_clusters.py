@@ -65,7 +65,7 @@ def test_a_point_inside_the_clouds_is_clicked_and_plays(page, dashboard):
     page.wait_for_selector("[class*='st-key-sound_'] audio")
     file = said.split(" · ")[-1]
     page.locator(".stMain").get_by_text(file, exact=True).first.wait_for()
-    page.wait_for_function("() => document.querySelector(\"[class*='st-key-sound_'] audio\").currentTime > 0")
+    page.wait_for_function("() => document.querySelector(\"[class*='st-key-sound_'] audio\")?.currentTime > 0")
 
 
 def test_the_legend_takes_cloud_and_points_a_square_shows_its_two_clouds_and_pictures_are_saved(page, dashboard):

@@ -80,7 +80,7 @@ def test_a_clip_clicked_in_either_map_is_ringed_in_both_and_both_are_turned_toge
         page.mouse.up()
         page.wait_for_function(RINGED, arg=row)
         page.wait_for_function("() => location.search.includes('clip=')")
-        page.wait_for_function("() => document.querySelector(\"[class*='st-key-sound_'] audio\").currentTime > 0")
+        page.wait_for_function("() => document.querySelector(\"[class*='st-key-sound_'] audio\")?.currentTime > 0")
         page.wait_for_selector(IDLE)
         page.wait_for_timeout(400)
     for side in "ab":  # whichever is turned, the other goes along

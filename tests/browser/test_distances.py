@@ -85,6 +85,6 @@ def test_intervals_come_from_the_background_and_a_clip_that_does_not_fit_is_hear
     expect(page.get_by_role("button", name=re.compile("Compute 95 % intervals"))).to_have_count(0)
     click_row(page, 1, 1)
     page.wait_for_selector("[class*='st-key-sound_'] audio")
-    page.wait_for_function("() => document.querySelector(\"[class*='st-key-sound_'] audio\").currentTime > 0")
+    page.wait_for_function("() => document.querySelector(\"[class*='st-key-sound_'] audio\")?.currentTime > 0")
     page.wait_for_function("() => location.search.includes('clip=')")
     expect(page.get_by_text("Its distance to each emotion")).to_be_visible()

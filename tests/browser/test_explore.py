@@ -149,7 +149,7 @@ def test_turning_is_no_click_and_a_clicked_point_is_the_clip_that_plays(page, da
     file, samples = samples_of(dashboard, digest)
     assert said.endswith(file)
     assert np.abs(heard(page) - samples).max() <= 1 / 32768
-    page.wait_for_function("() => document.querySelector(\"[class*='st-key-sound_'] audio\").currentTime > 0")
+    page.wait_for_function("() => document.querySelector(\"[class*='st-key-sound_'] audio\")?.currentTime > 0")
     assert page.eval_on_selector(PLOT, RING)[0] is not None
     fits(page)
 

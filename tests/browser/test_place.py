@@ -41,7 +41,7 @@ START = (
 
 HAND = "plot => { const {x, y} = plot.data.find(trace => trace.meta === 'your clip'); return [x[0], y[0]] }"
 PAINTED = (
-    "([map, name]) => document.querySelector(map).data.find(trace => trace.meta === 'your clip')?.text?.includes(name)"
+    "([map, name]) => document.querySelector(map)?.data?.find(one => one.meta === 'your clip')?.text?.includes(name)"
 )
 
 
@@ -204,7 +204,7 @@ def test_player_and_pictures_keep_together(page, placing):
 
     before = [place_of(page, ring) for ring in rings]
     page.eval_on_selector(PLAYER, "audio => audio.play()")
-    page.wait_for_function(f"() => document.querySelector('{PLAYER}').currentTime > 2.5")
+    page.wait_for_function(f"() => document.querySelector('{PLAYER}')?.currentTime > 2.5")
     page.eval_on_selector(PLAYER, "audio => audio.pause()")
     page.wait_for_timeout(300)
     for ring, was in zip(rings, before, strict=True):
@@ -216,7 +216,7 @@ def test_player_and_pictures_keep_together(page, placing):
     axis = "plot => { const {_offset, _length} = plot._fullLayout.xaxis; return [_offset, _length] }"
     offset, length = chart.evaluate(axis)
     page.mouse.click(box["x"] + offset + length * 4.5 / 6, box["y"] + box["height"] / 2)
-    page.wait_for_function(f"() => Math.abs(document.querySelector('{PLAYER}').currentTime - 4.5) < 0.05")
+    page.wait_for_function(f"() => Math.abs(document.querySelector('{PLAYER}')?.currentTime - 4.5) < 0.05")
     page.wait_for_timeout(400)
     line = place_of(page, ".st-key-path_time .ser-atlas-follow-line")
     assert line[0] == pytest.approx(box["x"] + offset + length * 4.5 / 6, abs=1.5)
