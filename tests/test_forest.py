@@ -1,10 +1,16 @@
-"""The forest against scikit-learn's own, and its choice against ``GridSearchCV``."""
+"""The forest against scikit-learn's own, and its choice against ``GridSearchCV``.
+
+Where clips have one value, no node has a choice of features, and a tree is decided by the clips drawn for it: a tree
+that is cut off is then the very tree that scikit-learn grows with that limit.
+"""
+
+from functools import partial
 
 import numpy as np
 import pytest
 import safetensors.numpy
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.model_selection import GridSearchCV
 
 from ser_core.models import forest
 from ser_core.models.forest import Forest
@@ -17,7 +23,7 @@ SMALL = {
     "criterion": ("gini", "entropy"),
     "max_depth": (2, 30, None),
     "min_samples_leaf": (1, 2),
-    "min_samples_split": (5,),
+    "min_samples_split": (2, 5),
     "n_estimators": (4, 9),
 }
 TINY = {
@@ -73,7 +79,7 @@ def test_the_grid_is_that_of_the_paper():
 
 @pytest.mark.parametrize(("seed", "apart"), [(0, "speakers"), (1, "clips")])
 def test_the_choice_is_that_of_scikit_learn(small, seed, apart):
-    inputs, y, groups, fold = clips(seed=seed)
+    inputs, y, groups, fold = clips(dim=1, seed=seed)
     groups = groups if apart == "speakers" else None
     found = learn(inputs, y, fold, groups=groups, seed=seed)
     x, taught = found.scaling.apply(inputs).vectors[fold.train], y[fold.train]
@@ -83,21 +89,48 @@ def test_the_choice_is_that_of_scikit_learn(small, seed, apart):
     assert found.chosen == search.best_params_
 
 
-def test_accuracies_of_every_point_are_those_of_scikit_learn(small, monkeypatch):
-    """Also where a smaller forest is the beginning of a larger one, and where a limit of depth changes nothing."""
-    inputs, y, _, fold = clips(seed=9)
-    x, taught, seen = inputs.vectors[fold.train], y[fold.train], []
-    part = inner(taught, None)[0]
-    grown = forest._grown
-    monkeypatch.setattr(forest, "_grown", lambda point, **more: seen.append(point) or grown(point, **more))
+def scored(inputs, y, part, *, seed=3):
+    return forest._scores(
+        inputs.vectors,
+        y,
+        part,
+        grow=partial(forest._grown, seed=seed, workers=1),
+        pack=partial(forest._packed, scaling=None, classes=NAMES),
+        told=lambda _: None,
+    )
 
-    scores = {}
-    for point in ParameterGrid({name: list(values) for name, values in SMALL.items()}):
-        plain = RandomForestClassifier(**point, random_state=3).fit(x[part.train], taught[part.train])
-        scores[tuple(point.values())] = plain.score(x[part.test], taught[part.test])
-    found = forest._scores(x, taught, part, seed=3, workers=1, told=lambda _: None)
-    assert [scores[tuple(point.values())] for point in forest.points()] == found.tolist()
-    assert len(seen) == 2 * 2 * 2
+
+def theirs_at(point, inputs, y, part, *, seed=3):
+    plain = RandomForestClassifier(**point, random_state=seed).fit(inputs.vectors[part.train], y[part.train])
+    return plain.score(inputs.vectors[part.test], y[part.test])
+
+
+def test_accuracies_of_every_point_are_those_of_scikit_learn(small, monkeypatch):
+    """Also where a smaller forest is the beginning of a larger one, and where trees are cut off."""
+    inputs, y, _, part = clips(dim=1, n=400, seed=9)
+    grown, seen = forest._grown, []
+    monkeypatch.setattr(forest, "_grown", lambda point, *more, **how: seen.append(point) or grown(point, *more, **how))
+    found = scored(inputs, y, part)
+    assert found.tolist() == [theirs_at(point, inputs, y, part) for point in forest.points()]
+    by_choice = found.reshape([len(values) for values in SMALL.values()])
+    assert all((np.diff(by_choice, axis=axis) != 0).any() for axis in range(by_choice.ndim))  # every choice matters
+    assert len(seen) == 2 * 2
+
+
+@pytest.mark.parametrize("limit", [{"max_depth": (3,)}, {"min_samples_split": (60,)}])
+def test_trees_that_are_cut_off_are_as_good_as_those_that_stop(limit, monkeypatch):
+    """Their features are drawn with other numbers: the seeds differ, their mean does not."""
+    inputs, y, _, part = clips(n=400, seed=2)
+    grid = {"criterion": ("gini",), "max_depth": (None,), "min_samples_leaf": (1,), "min_samples_split": (2,)}
+    monkeypatch.setattr(forest, "GRID", grid | {"n_estimators": (4,)})
+    whole = np.array([scored(inputs, y, part, seed=seed)[0] for seed in range(60)])
+    monkeypatch.setattr(forest, "GRID", {**grid, **limit, "n_estimators": (4,)})
+    ours = np.array([scored(inputs, y, part, seed=seed)[0] for seed in range(60)])
+    others = np.array([theirs_at(forest.points()[0], inputs, y, part, seed=seed) for seed in range(60)])
+    error = np.hypot(ours.std(), others.std()) / 60**0.5
+    assert (ours != others).any()
+    assert ours.mean() == pytest.approx(others.mean(), abs=3 * error)
+    assert whole.mean() - ours.mean() > 3 * error
 
 
 def test_probabilities_are_those_of_scikit_learn(tiny):
@@ -126,7 +159,7 @@ def test_a_value_on_the_border_goes_where_scikit_learn_lets_it_go(tiny):
     point = forest.points()[-1]
     plain = RandomForestClassifier(**point, random_state=3).fit(x, y)
     as_is = Scaling(Scale(np.zeros(3), np.ones(3), np.inf), None)
-    found = forest._packed(plain, as_is, NAMES[:3], point)
+    found = forest._packed(plain, point, scaling=as_is, classes=NAMES[:3])
     halves = (random.integers(10, size=(400, 3)) / 2).astype(np.float32)  # borders lie half way between whole numbers
     assert np.isin(found.threshold[found.left != np.arange(len(found.left))], halves).mean() > 0.5
     np.testing.assert_allclose(
@@ -188,7 +221,7 @@ def test_progress_counts_points(tiny):
     inputs, y, _, fold = clips(n=50)
     learn(inputs, y, fold, progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (20, 20)
-    assert [done for done, _ in told] == list(range(2, 21, 2))
+    assert [done for done, _ in told] == list(range(4, 21, 4))
 
 
 def test_what_no_forest_can_be_learnt_from(tiny):
@@ -203,18 +236,3 @@ def test_what_no_forest_can_be_learnt_from(tiny):
     found = learn(inputs, y, fold)
     with pytest.raises(InputError):
         found.probabilities(pictures)
-
-
-def test_a_limit_of_depth_grows_only_the_deeper_trees_anew():
-    random = np.random.default_rng(5)
-    x, y = random.normal(size=(150, 6)).astype(np.float32), random.integers(1, 4, 150)
-    point = {"criterion": "gini", "min_samples_leaf": 1, "min_samples_split": 2, "n_estimators": 20}
-    whole = forest._grown({**point, "max_depth": None}, x, y, seed=3, workers=1)
-    depths = [tree.get_depth() for tree in whole.estimators_]
-    limit = int(np.median(depths))
-    trees = forest._limited(whole, x, y, limit)
-    theirs = forest._grown({**point, "max_depth": limit}, x, y, seed=3, workers=1).estimators_
-    for ours, other, own, depth in zip(trees, theirs, whole.estimators_, depths, strict=True):
-        assert (ours is own) == (depth <= limit)
-        for name in ("feature", "threshold", "value"):
-            assert np.array_equal(getattr(ours.tree_, name), getattr(other.tree_, name))

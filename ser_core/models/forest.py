@@ -1,6 +1,6 @@
 """Random forests, chosen from P1's grid on parts of the training clips (P1, section 3.1)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -15,7 +15,6 @@ from ser_core.splits import Fold, inner
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
-    from sklearn.tree import DecisionTreeClassifier
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -75,9 +74,8 @@ class Forest:
 
     def probabilities(self, inputs: Inputs) -> Floats:
         """Return the probability of each class, (n, E): the mean over trees of the shares in the leaf reached."""
-        x = vectors(self.scaling.apply(inputs))
-        starts = range(0, len(x), BLOCK)
-        return np.concatenate([np.empty((0, len(self.classes))), *(self._block(x[at : at + BLOCK]) for at in starts)])
+        every = self.reached(vectors(self.scaling.apply(inputs)), until=self.leaves)
+        return np.concatenate([np.empty((0, len(self.classes))), *(shares.mean(axis=1) for shares in every)])
 
     def predicted(self, inputs: Inputs) -> Rows:
         """Return the class number that is likeliest, (n,)."""
@@ -100,6 +98,15 @@ class Forest:
         """Whether each node is a leaf, (n_nodes,)."""
         return self.left == np.arange(len(self.left))
 
+    def depths(self) -> Nodes:
+        """Return how many nodes lie above each node, (n_nodes,)."""
+        found, at = np.zeros(len(self.left), np.int32), self.roots
+        while len(at := at[~self.leaves[at]]):
+            below = np.concatenate([self.left[at], self.right[at]])
+            found[below] = np.tile(found[at] + 1, 2)
+            at = below
+        return found
+
     def shares(self) -> Floats:
         """Return the shares of the classes in each node, (n_nodes, E)."""
         return self.counts / self.counts.sum(axis=1, keepdims=True)
@@ -117,10 +124,15 @@ class Forest:
             on = on[~until[after]]
         return node
 
-    def _block(self, x: NDArray[np.float32]) -> Floats:
-        clip = np.repeat(np.arange(len(x)), len(self.roots))
-        node = self.down(x, clip, np.tile(self.roots, len(x)), until=self.leaves)
-        return self.shares()[node].reshape(len(x), len(self.roots), -1).mean(axis=1)
+    def reached(self, x: NDArray[np.float32], *, until: NDArray[np.bool_]) -> Iterator[Floats]:
+        """Yield the shares of the classes in the nodes that clips come to, (n, T, E), of `BLOCK` clips at a time.
+
+        ``x`` holds scaled vectors, ``until`` is that of `down`.
+        """
+        shares = self.shares()
+        for block in (x[at : at + BLOCK] for at in range(0, len(x), BLOCK)):
+            clip, roots = np.repeat(np.arange(len(block)), len(self.roots)), np.tile(self.roots, len(block))
+            yield shares[self.down(block, clip, roots, until=until)].reshape(len(block), len(self.roots), -1)
 
 
 def fit(
@@ -161,12 +173,13 @@ def fit(
     parts = inner(labels, None if groups is None else groups[fold.train])
     if not parts:
         raise ModelError(f"{len(labels)} training clips, no two of one emotion: nothing is left to choose a forest by")
+    grow, pack = partial(_grown, seed=seed, workers=workers), partial(_packed, scaling=scaling, classes=classes)
     tried, scores = points(), []
     for number, part in enumerate(parts):
         told = partial(_tell, progress, before=number * len(tried), total=len(parts) * len(tried))
-        scores.append(_scores(x, labels, part, seed=seed, workers=workers, told=told))
+        scores.append(_scores(x, labels, part, grow=grow, pack=pack, told=told))
     chosen = tried[np.mean(scores, axis=0).argmax()]
-    return _packed(_grown(chosen, x, labels, seed=seed, workers=workers), scaling, classes, chosen)
+    return pack(grow(chosen, x, labels), chosen)
 
 
 def points() -> list[Point]:
@@ -179,31 +192,35 @@ def _tell(progress: Callable[[int, int], None], done: int, *, before: int, total
 
 
 def _scores(
-    x: NDArray[np.float32], y: Rows, part: Fold, *, seed: int, workers: int, told: Callable[[int], None]
+    x: NDArray[np.float32],
+    y: Rows,
+    part: Fold,
+    *,
+    grow: "Callable[[Point, NDArray[np.float32], Rows], RandomForestClassifier]",
+    pack: "Callable[[RandomForestClassifier, Point], Forest]",
+    told: Callable[[int], None],
 ) -> Floats:
     """Return the accuracy of all `points` on a part of the clips, learnt from the others.
 
-    Most trees need not be grown: a smaller forest is the beginning of a larger one of the same seed, and a limit of
-    depth changes only the trees that are deeper. ``told`` is called with points done.
+    Most trees need not be grown: a smaller forest is the beginning of a larger one of the same seed; and as every node
+    draws its features by itself, cutting a whole tree off at a depth, or at nodes of few clips, gives one of the trees
+    that this limit lets grow, each as likely as when it stops there by itself. Only the random numbers are others than
+    in scikit-learn's ``GridSearchCV``. ``told`` is called with points done.
     """
-    tried, sizes = points(), GRID["n_estimators"]
-    others = {name: values for name, values in GRID.items() if name not in ("max_depth", "n_estimators")}
-    found, done = np.empty(len(tried)), 0
-    grow = partial(_grown, x=x[part.train], y=y[part.train], seed=seed, workers=workers)
-    for values in product(*others.values()):
-        point = dict(zip(others, values, strict=True)) | {"n_estimators": max(sizes)}
-        whole = grow(point | {"max_depth": None})
-        shallowest = min(tree.get_depth() for tree in whole.estimators_)
-        for depth in GRID["max_depth"]:
-            limited = point | {"max_depth": depth}
-            grown = grow(limited) if depth is not None and depth < shallowest else whole
-            trees = grown.estimators_ if grown is not whole else _limited(whole, x[part.train], y[part.train], depth)
-            right = _accuracies(trees, np.unique(y[part.train]), x[part.test], y[part.test], sizes=sizes)
+    found, sizes = {}, GRID["n_estimators"]
+    for criterion, leaf in product(GRID["criterion"], GRID["min_samples_leaf"]):
+        point = {"criterion": criterion, "min_samples_leaf": leaf, "n_estimators": max(sizes)}
+        grown = grow(point, x[part.train], y[part.train])
+        forest, n = pack(grown, point), np.concatenate([tree.tree_.n_node_samples for tree in grown.estimators_])
+        depths = forest.depths()
+        for depth, split in product(GRID["max_depth"], GRID["min_samples_split"]):
+            ends = forest.leaves | (n < split) | (depths >= (np.inf if depth is None else depth))
+            blocks = list(forest.reached(x[part.test], until=ends))
             for size in sizes:
-                found[tried.index(limited | {"n_estimators": size})] = right[size]
-            done += len(sizes)
-            told(done)
-    return found
+                said = np.concatenate([shares[:, :size].mean(axis=1).argmax(axis=1) for shares in blocks])
+                found[criterion, depth, leaf, split, size] = float((said == y[part.test]).mean())
+        told(len(found))
+    return np.array([found[tuple(point.values())] for point in points()])
 
 
 def _grown(point: Point, x: NDArray[np.float32], y: Rows, *, seed: int, workers: int) -> "RandomForestClassifier":
@@ -212,39 +229,7 @@ def _grown(point: Point, x: NDArray[np.float32], y: Rows, *, seed: int, workers:
     return RandomForestClassifier(**point, random_state=seed, n_jobs=workers).fit(x, y)
 
 
-def _limited(
-    grown: "RandomForestClassifier", x: NDArray[np.float32], y: Rows, depth: int | None
-) -> "list[DecisionTreeClassifier]":
-    """Return the trees of a forest, those anew that are deeper than ``depth``: as in a forest with that limit."""
-    from sklearn.base import clone
-
-    trees, codes = [], np.searchsorted(grown.classes_, y)
-    for tree, drawn in zip(grown.estimators_, grown.estimators_samples_, strict=True):
-        if depth is not None and tree.get_depth() > depth:
-            times = np.bincount(drawn, minlength=len(x))
-            tree = clone(tree).set_params(max_depth=depth).fit(x, codes, sample_weight=times)
-        trees.append(tree)
-    return trees
-
-
-def _accuracies(
-    trees: "Sequence[DecisionTreeClassifier]",
-    classes: Rows,
-    x: NDArray[np.float32],
-    truth: Rows,
-    *,
-    sizes: Sequence[int],
-) -> dict[int, float]:
-    """Return the accuracy of the first trees of a forest: those of a smaller forest of the same seed."""
-    total, found = np.zeros((len(x), len(classes))), {}
-    for number, tree in enumerate(trees, start=1):
-        total += tree.predict_proba(x, check_input=False)
-        if number in sizes:
-            found[number] = float((classes[(total / number).argmax(axis=1)] == truth).mean())
-    return found
-
-
-def _packed(grown: "RandomForestClassifier", scaling: Scaling, classes: Sequence[str], chosen: Point) -> Forest:
+def _packed(grown: "RandomForestClassifier", chosen: Point, *, scaling: Scaling, classes: Sequence[str]) -> Forest:
     """Put all trees into one array each; shares are kept as counts: small whole numbers that give them back exactly."""
     trees = [tree.tree_ for tree in grown.estimators_]
     roots = np.cumsum([0, *(tree.node_count for tree in trees)])
