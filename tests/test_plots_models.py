@@ -1,4 +1,5 @@
 import dataclasses
+import html
 
 import numpy as np
 import pandas as pd
@@ -118,6 +119,19 @@ def test_the_leaderboard_keeps_its_order_and_knows_the_number_of_each():
     assert not [trace.name for trace in figure.data if trace.showlegend is False]
     assert spans.unselected.marker.opacity == chance.unselected.marker.opacity == 1
     clear(figure)
+
+
+@pytest.mark.parametrize(
+    ("choices", "n_lines"),
+    [("2 epochs", 1), ("2 epochs, all layers, weighted, encoder's rate 0.001, normalised by speaker, seed 12", 2)],
+)
+def test_a_long_name_takes_two_lines(choices, n_lines):
+    label = f"lora ({choices}) · <b>unseen</b>"
+    (name,) = plot.leaderboard([entry(label)]).layout.yaxis.ticktext
+    lines = name.split("<br>")
+    assert len(lines) == n_lines
+    assert " ".join(html.unescape(line).strip() for line in lines) == label
+    assert "&lt;b&gt;unseen&lt;/b&gt;" in lines[-1]
 
 
 def test_runs_of_equal_score_and_name_stand_apart():

@@ -1,5 +1,6 @@
 """How well trained models recognise emotions: what is taken for what, run against run, known against unseen voices."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -34,6 +35,8 @@ LETTERS: Final = ("A", "B")
 LETTER: Final = 5
 """Room for a letter beside 0 and 100 %, in per cent."""
 FACTS: Final = ["n", "recall", "precision", "f1"]
+LINE: Final = 44
+"""Letters of a run's name on one line."""
 PAIR: Final = 62
 """Height of a pair of bars with its gap, in pixels."""
 
@@ -111,10 +114,16 @@ def leaderboard(entries: Sequence[Entry]) -> go.Figure:
     out = go.Figure([chance, spans], rows.layout(len(entries), "UAR: mean recall of the emotions"))
     for *_, kind in sorted({(one.contaminated, not one.unseen, one.kind) for one in entries}):
         out.add_trace(_points({number: one for number, one in enumerate(entries) if one.kind == kind}))
-    names = [shown(one.label) for one in entries]
+    names = [_in_two(one.label) for one in entries]
     out.update_layout(showlegend=True, legend=rows.legend(), hovermode="closest", height=rows.ROW * len(entries) + 84)
     _per_cent(out)
     return out.update_yaxes(rows.places(names))
+
+
+def _in_two(label: str) -> str:
+    """Return what a run is called, in two lines where one would take the room of the picture."""
+    lines = textwrap.wrap(label, max(LINE, len(label) // 2 + 8))
+    return "  <br>".join(shown(line) for line in lines)
 
 
 def classwise(report: pd.DataFrame, *, intervals: Sequence[Interval | None], chance: float) -> go.Figure:
