@@ -130,8 +130,8 @@ def test_a_long_name_takes_two_lines(choices, n_lines):
     (name,) = plot.leaderboard([entry(label)]).layout.yaxis.ticktext
     lines = name.split("<br>")
     assert len(lines) == n_lines
-    assert " ".join(html.unescape(line).strip() for line in lines) == label
-    assert "&lt;b&gt;unseen&lt;/b&gt;" in lines[-1]
+    assert " ".join(html.unescape(line).strip() for line in lines).replace("\N{NO-BREAK SPACE}", " ") == label
+    assert "·\N{NO-BREAK SPACE}&lt;b&gt;unseen&lt;/b&gt;" in lines[-1]
 
 
 def test_runs_of_equal_score_and_name_stand_apart():

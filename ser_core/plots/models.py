@@ -35,8 +35,9 @@ LETTERS: Final = ("A", "B")
 LETTER: Final = 5
 """Room for a letter beside 0 and 100 %, in per cent."""
 FACTS: Final = ["n", "recall", "precision", "f1"]
-LINE: Final = 44
+LINE: Final = 50
 """Letters of a run's name on one line."""
+FIXED: Final = "\N{NO-BREAK SPACE}"
 PAIR: Final = 62
 """Height of a pair of bars with its gap, in pixels."""
 
@@ -122,8 +123,9 @@ def leaderboard(entries: Sequence[Entry]) -> go.Figure:
 
 def _in_two(label: str) -> str:
     """Return what a run is called, in two lines where one would take the room of the picture."""
-    lines = textwrap.wrap(label, max(LINE, len(label) // 2 + 8))
-    return "  <br>".join(shown(line) for line in lines)
+    model, dot, split = label.partition(" ·")
+    whole = model + dot + split.replace(" ", FIXED)  # how it was tested stays together
+    return "  <br>".join(shown(line) for line in textwrap.wrap(whole, max(LINE, len(label) // 2 + 10)))
 
 
 def classwise(report: pd.DataFrame, *, intervals: Sequence[Interval | None], chance: float) -> go.Figure:
