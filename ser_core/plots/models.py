@@ -123,6 +123,8 @@ def leaderboard(entries: Sequence[Entry]) -> go.Figure:
 
 def _in_two(label: str) -> str:
     """Return what a run is called, in two lines where one would take the room of the picture."""
+    if len(label) <= LINE:
+        return shown(label)
     model, dot, split = label.partition(" ·")
     whole = model + dot + split.replace(" ", FIXED)  # how it was tested stays together
     return "  <br>".join(shown(line) for line in textwrap.wrap(whole, max(LINE, len(label) // 2 + 10)))
