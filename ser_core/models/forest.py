@@ -215,10 +215,11 @@ def _scores(
         depths = forest.depths()
         for depth, split in product(GRID["max_depth"], GRID["min_samples_split"]):
             ends = forest.leaves | (n < split) | (depths >= (np.inf if depth is None else depth))
-            blocks = list(forest.reached(x[part.test], until=ends))
-            for size in sizes:
-                said = np.concatenate([shares[:, :size].mean(axis=1).argmax(axis=1) for shares in blocks])
-                found[criterion, depth, leaf, split, size] = float((said == y[part.test]).mean())
+            blocks = forest.reached(x[part.test], until=ends)
+            said = [[shares[:, :size].mean(axis=1).argmax(axis=1) for size in sizes] for shares in blocks]
+            for size, by_size in zip(sizes, zip(*said, strict=True), strict=True):
+                right = np.concatenate(by_size) == y[part.test]
+                found[criterion, depth, leaf, split, size] = float(right.mean())
         told(len(found))
     return np.array([found[tuple(point.values())] for point in points()])
 
