@@ -35,7 +35,8 @@ WORDS: Final = {
 
 def show(corpus: str, runs: list[Run]) -> None:
     """Show the runs on one corpus: those that tell of new voices first, among them the best."""
-    here = sorted(runs, key=lambda run: (not _fair(run), -len(run.classes), -runs_data.scored(run).uar))
+    with st.spinner("Scoring the runs …"):  # one word for all of them
+        here = sorted(runs, key=lambda run: (not _fair(run), -len(run.classes), -runs_data.scored(run).uar))
     _says(here)
     with st.container(key=CHART):
         st.plotly_chart(

@@ -188,7 +188,7 @@ def _same(kept: Kept, _run: Run) -> Run:
     return _run
 
 
-@st.cache_resource(max_entries=500, show_spinner="Scoring the runs …")
+@st.cache_resource(max_entries=500, show_spinner=False)
 def _scored(kept: Kept, _run: Run) -> Scores:
     found, shares = _run.evaluation, _run.probabilities
     pairs = (found.truth, shares, found.speakers)

@@ -226,7 +226,7 @@ def _apart(one: Run, other: Run) -> list[str]:
 def _drawn(found: Evaluation, names: list[str]) -> NDArray[np.float64]:
     """Return the UAR in draws of the named speakers; NaN where none of those drawn has a clip."""
     counts = scores.resampled(found.truth, found.predicted, found.speakers, n_classes=len(found.classes), names=names)
-    return np.array([scores.uar(one) if one.any() else np.nan for one in counts])
+    return scores.uar(counts)
 
 
 def _differ(both: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:

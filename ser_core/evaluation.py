@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ser_core import scores, splits
 from ser_core.corpora.folder import UNKNOWN
 from ser_core.embeddings import Embeddings, take
-from ser_core.scores import Counts, EvaluationError, confusion, uar, wa
+from ser_core.scores import Counts, EvaluationError, Score, confusion, uar, wa
 from ser_core.splits import Fold
 
 __all__ = ["Evaluation", "EvaluationError", "confusion", "cross_validate", "labelled", "uar", "wa"]
@@ -65,11 +65,11 @@ class Evaluation:
         """Whether no fold has a speaker, or one and the same recording, on both sides."""
         return not any(len(shared) for shared in self.folds["shared"]) and not self.folds["same_recordings"].any()
 
-    def interval(self, score: Callable[[Counts], float]) -> tuple[float, float]:
+    def interval(self, score: Callable[[Counts], Score]) -> tuple[float, float]:
         """Return the 95 % bootstrap interval of a score, resampling speakers (1,000 times, seeded, percentiles)."""
         names = sorted(set(self.speakers))
         drawn = scores.resampled(self.truth, self.predicted, self.speakers, n_classes=len(self.classes), names=names)
-        return scores.interval(np.array([score(counts) for counts in drawn]))
+        return scores.interval(score(drawn))
 
 
 def cross_validate(

@@ -298,7 +298,7 @@ def _tell(progress: Callable[[int, int], None], done: int, *, before: int, total
 
 
 def _table(groups: Groups, counts: Counts) -> pd.DataFrame:
-    *without, whole = np.array([[scores.uar(one) for one in group] for group in counts])
+    *without, whole = scores.uar(counts)
     falls = whole - np.array(without)
     low, high = np.percentile(falls, [2.5, 97.5], axis=1)
     sizes = [len(columns) for columns in groups.values()]

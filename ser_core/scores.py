@@ -1,15 +1,16 @@
 """How good predictions are: numbers in, numbers out.
 
-Truth and predictions are class numbers of shape (n_clips,); ``counts`` are a `confusion` matrix; probabilities have
-shape (n_clips, n_classes). UAR, unweighted average recall, is the mean over classes of the share of clips recognised;
-WA, weighted accuracy, is the share of all clips recognised, 0-1. An emotion that no clip has takes no part in a mean.
-Intervals are of 95 %: whole speakers are drawn again with replacement, for clips of one voice are not independent
-(the cluster bootstrap of Davison & Hinkley 1997, *Bootstrap Methods and their Application*, section 3.8).
+Truth and predictions are class numbers of shape (n_clips,); ``counts`` are a `confusion` matrix, or for `uar`, `wa` and
+`macro_f1` many of them, (..., n_classes, n_classes); probabilities have shape (n_clips, n_classes). UAR, unweighted
+average recall, is the mean over classes of the share of clips recognised; WA, weighted accuracy, is the share of all
+clips recognised, 0-1. An emotion that no clip has takes no part in a mean. Intervals are of 95 %: whole speakers are
+drawn again with replacement, for clips of one voice are not independent (the cluster bootstrap of Davison & Hinkley
+1997, *Bootstrap Methods and their Application*, section 3.8).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ from ser_core.errors import SerError
 Counts = NDArray[np.int64]
 Rows = NDArray[np.intp]
 Floats = NDArray[np.float64]
+Score: TypeAlias = Any
+"""A float of one confusion matrix; of many, (..., n_classes, n_classes), an array of shape (...)."""
 
 N_RESAMPLES: Final = 1000
 SEED: Final = 0
@@ -37,26 +40,23 @@ def confusion(truth: Rows, predicted: Rows, *, n_classes: int) -> Counts:
     return np.bincount(truth * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def uar(counts: Counts) -> float:
+def uar(counts: Counts) -> Score:
     """Return the mean recall over the classes that occur in a confusion matrix.
 
     Raises
     ------
     EvaluationError
-        If there is no clip.
+        If there is no clip in the only matrix; of many, such a one has NaN.
 
     Examples
     --------
     >>> uar(np.array([[8, 2], [3, 1]]))
     0.525
     """
-    _check(counts)
-    per_class = counts.sum(axis=1)
-    occurs = per_class > 0
-    return float((np.diag(counts)[occurs] / per_class[occurs]).mean())
+    return _score(mean(_share(_right(counts), counts.sum(axis=-1)), axis=-1))
 
 
-def wa(counts: Counts) -> float:
+def wa(counts: Counts) -> Score:
     """Return the share of clips on the diagonal of a confusion matrix.
 
     Examples
@@ -64,11 +64,10 @@ def wa(counts: Counts) -> float:
     >>> wa(np.array([[8, 2], [3, 1]])) == 9 / 14
     True
     """
-    _check(counts)
-    return float(np.trace(counts) / counts.sum())
+    return _score(_share(_right(counts).sum(axis=-1), counts.sum(axis=(-2, -1))))
 
 
-def macro_f1(counts: Counts) -> float:
+def macro_f1(counts: Counts) -> Score:
     """Return the mean over the classes that occur of F1, the harmonic mean of precision and recall.
 
     Examples
@@ -76,8 +75,7 @@ def macro_f1(counts: Counts) -> float:
     >>> macro_f1(np.array([[2, 0], [2, 2]])) == (4 / 6 + 4 / 6) / 2
     True
     """
-    _check(counts)
-    return float(_f1(counts)[counts.sum(axis=1) > 0].mean())
+    return _score(mean(np.where(counts.sum(axis=-1) > 0, _f1(counts), np.nan), axis=-1))
 
 
 def report(counts: Counts, classes: Sequence[str]) -> pd.DataFrame:
@@ -180,8 +178,7 @@ def auc_interval(truth: Rows, probabilities: Floats, speakers: NDArray[np.str_])
         ordered = _ordered(probabilities[:, one], is_one, member, n=n)
         of, others = (times @ np.bincount(member[rows], minlength=n) for rows in (is_one, ~is_one))
         areas.append(_share((times @ ordered * times).sum(axis=1), of * others))
-    areas = np.array(areas)
-    return interval(_share(np.nansum(areas, axis=0), (~np.isnan(areas)).sum(axis=0)))
+    return interval(mean(np.array(areas), axis=0))
 
 
 def reliability(probabilities: Floats, truth: Rows, *, bins: int = BINS) -> pd.DataFrame:
@@ -239,9 +236,17 @@ def interval(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _check(counts: Counts) -> None:
-    if counts.sum() == 0:
+def mean(values: Floats, *, axis: int) -> Floats:
+    """Return the mean over an axis of what is not NaN; NaN where all is."""
+    return _share(np.nansum(values, axis=axis), (~np.isnan(values)).sum(axis=axis))
+
+
+def _score(values: Floats) -> Score:
+    if values.ndim:
+        return values
+    if np.isnan(values):
         raise EvaluationError("no clips to score")
+    return float(values)
 
 
 def _sides(truth: NDArray[np.bool_]) -> None:
@@ -256,8 +261,12 @@ def _share(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
 
 
+def _right(counts: Counts) -> Counts:
+    return np.diagonal(counts, axis1=-2, axis2=-1)
+
+
 def _f1(counts: Counts) -> Floats:
-    return _share(2 * np.diag(counts), counts.sum(axis=1) + counts.sum(axis=0))
+    return _share(2 * _right(counts), counts.sum(axis=-1) + counts.sum(axis=-2))
 
 
 def _area(truth: NDArray[np.bool_], scores: Floats) -> float:

@@ -194,12 +194,12 @@ class Transfer:
         """Return how often emotions were told rightly in a place."""
         landed, among = self.landed(where), self.among(where)
         said = landed.predicted[METHODS.index(method), self._adapted(where, adaptation)].astype(np.intp)
-        values = np.array([_uar(one) for one in self.confusions(where, method, adaptation)])
+        counts = self.confusions(where, method, adaptation)
         part = self.taught if where == TAUGHT else ~self.taught if where == UNSEEN else np.ones_like(among)
-        over = clustered.over_folds(values)
+        over = clustered.over_folds(scores.uar(counts))
         low, high = _over_speakers(landed, said, among, len(self.question.emotions), pooled=where == UNSEEN)
-        pooled = self.confusions(where, method, adaptation).sum(axis=0)
-        speakers = Estimate(_uar(pooled) if where == UNSEEN else over.value, low, high)
+        pooled = scores.uar(counts.sum(axis=0, keepdims=True))[0]
+        speakers = Estimate(float(pooled) if where == UNSEEN else over.value, low, high)
         return Score(where, over, speakers, float(among.sum(axis=1).mean()), float((part & ~among).sum(axis=1).mean()))
 
     def follows(self, where: str, method: Method, adaptation: Adaptation = "none") -> dict[str, tuple[Estimate, ...]]:
@@ -236,16 +236,15 @@ class Transfer:
         (`ser_core.geometry.rotation.undone`); NaN where it has one speaker.
         """
         landed, goals = self.landed(where), self.centres(TAUGHT, method)
-        values = []
+        counts, n = [], len(self.question.emotions)
         points = self.planes(where, method, adaptation)
         for one, on, goal, learner in zip(points, self.among(where), goals, self.learners[method], strict=True):
             truth = landed.truth[on]
             moved = rotation.undone(one[on], truth, landed.speakers[on], goal=goal, turned=turned)
             told = ~np.isnan(moved[:, 0])
             said = learner.predicted(moved[told])
-            counts = scores.confusion(truth[told], said, n_classes=len(self.question.emotions))
-            values.append(_uar(counts) if told.any() else np.nan)
-        return clustered.over_folds(np.array(values))
+            counts.append(scores.confusion(truth[told], said, n_classes=n))
+        return clustered.over_folds(scores.uar(np.array(counts)))
 
     def turns(self, where: str, method: Method, adaptation: Adaptation = "none") -> list[rotation.Turn]:
         """Return what brings a corpus onto the training part's plane in each fold that can tell."""
@@ -291,10 +290,6 @@ def margins(points: Floats, words: Sequence[str], at: Floats) -> dict[str, Float
     return out
 
 
-def _uar(counts: NDArray[np.int64]) -> float:
-    return scores.uar(counts) if counts.sum() else np.nan
-
-
 def _over_speakers(
     landed: Landed, said: Rows, among: NDArray[np.bool_], n_classes: int, *, pooled: bool
 ) -> tuple[float, float]:
@@ -312,6 +307,4 @@ def _over_speakers(
     counts = np.stack(drawn)  # (K, draws, E, E)
     if pooled:
         counts = counts.sum(axis=0, keepdims=True)
-    n = counts.sum(axis=3)
-    recalls = np.divide(np.diagonal(counts, axis1=2, axis2=3), n, out=np.full(n.shape, np.nan), where=n > 0)
-    return scores.interval(clustered.mean(clustered.mean(np.moveaxis(recalls, 2, 0))))
+    return scores.interval(scores.mean(scores.uar(counts), axis=0))

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,20 @@ def test_an_emotion_without_clips_takes_no_part_in_a_mean() -> None:
 def test_no_clips_no_score(score: Callable[[np.ndarray], float]) -> None:
     with pytest.raises(EvaluationError, match="no clips to score"):
         score(np.zeros((2, 2), int))
+
+
+@pytest.mark.parametrize("score", [scores.uar, scores.wa, scores.macro_f1])
+def test_of_many_matrices_each_has_its_score_and_one_without_clips_none(score: Callable[[np.ndarray], Any]) -> None:
+    many = np.random.default_rng(3).integers(0, 4, (5, 3, E, E))
+    many[0, 0] = 0
+    many[1, 0, 2] = 0  # an emotion that no clip has
+    many[2, 0, 1], many[2, 0, :, 1] = 0, 0  # one that nothing is called, either
+    found = score(many)
+    assert found.shape == (5, 3)
+    assert np.isnan(found[0, 0])
+    for at in np.ndindex(5, 3):
+        if many[at].any():
+            assert found[at] == pytest.approx(score(many[at]), abs=1e-12)
 
 
 def test_report_against_scikit_learn() -> None:

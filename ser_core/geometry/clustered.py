@@ -65,18 +65,11 @@ def correlation(x: Floats, y: Floats, speakers: NDArray[np.str_]) -> Estimate:
     for row in range(len(x)):
         for one in range(6):
             sums[one, row] = np.bincount(member, weights=moments[one, row], minlength=n_speakers)
-    value = float(mean(_pearson(sums.sum(axis=2))))
+    value = float(scores.mean(_pearson(sums.sum(axis=2)), axis=0))
     if n_speakers < 2 or np.isnan(value):
         return Estimate(value, np.nan, np.nan)
-    drawn = mean(_pearson(sums @ scores.draws(n_speakers).T.astype(np.float64)))
+    drawn = scores.mean(_pearson(sums @ scores.draws(n_speakers).T.astype(np.float64)), axis=0)
     return Estimate(value, *scores.interval(drawn))
-
-
-def mean(values: Floats) -> Floats:
-    """Return the mean over the first axis of what is not NaN; NaN where all is."""
-    told = ~np.isnan(values)
-    n = told.sum(axis=0)
-    return np.where(n, np.where(told, values, 0.0).sum(axis=0) / np.maximum(n, 1), np.nan)
 
 
 def _pearson(sums: Floats) -> Floats:
