@@ -25,7 +25,7 @@ TOGETHER = "all of: ridge + mlp, other features + cnn4, smoothed"
 def table(cache: Cache) -> list[list[str]]:
     asked = ["--corpus", "demo-german", "--cache", str(cache.root), "--seeds", "1", "--epochs", "1"]
     asked += ["--rows", ";".join([*ROWS, SHARED])]
-    said = subprocess.run([sys.executable, str(BENCHMARK), *asked], capture_output=True, text=True, check=True)
+    said = subprocess.run(["nice", sys.executable, str(BENCHMARK), *asked], capture_output=True, text=True, check=True)
     lines = [line.strip("| ").split(" | ") for line in said.stdout.splitlines() if line.startswith("| ")]
     return lines[1:]
 
@@ -48,7 +48,9 @@ def test_every_row_is_trained_on_both_splits_and_kept(cache: Cache) -> None:
     for file in (root / "wav").glob("??b*.wav"):  # two of the four sentences are enough
         file.unlink()
     catalogue.add(cache, "demo-german", root)
+    started = time.monotonic()
     first = table(cache)
+    took = time.monotonic() - started
     assert [row[0] for row in first] == [*ROWS, SHARED, TOGETHER]
     kept = runs.ls(cache)
     assert len(kept) == 2 * len(ROWS) + 1 + 1
@@ -58,4 +60,4 @@ def test_every_row_is_trained_on_both_splits_and_kept(cache: Cache) -> None:
         assert len(run.evaluation.truth) == (140 if run.split == "speaker" else len(run.tested))
     started = time.monotonic()
     assert table(cache) == first
-    assert time.monotonic() - started < 60  # libraries are loaded, tables are read
+    assert time.monotonic() - started < took / 3  # libraries are loaded, tables are read

@@ -172,9 +172,9 @@ def test_a_thousand_speakers_take_seconds_and_little_memory() -> None:
     names = {"emotion": emotion, "speaker": speaker, "gender": speaker % 2, "corpus": speaker // 400}
     factors = {name: values.astype(str) for name, values in names.items()}
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     found = by_name(separation.shares(x, factors, factors["speaker"], seed=0))
-    took, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
+    took, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert took < 5
     assert peak < 100e6

@@ -76,6 +76,6 @@ def test_one_is_trained_from_the_page(page, own):
     epochs.press("Enter")
     expect(page.get_by_text("ser train vae voices --speakers ben --epochs 40")).to_be_visible()
     page.get_by_role("button", name="Start training").click()
-    expect(page.get_by_text("This was trained already")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("This was trained already")).to_be_visible()
     page.get_by_role("button", name="Open that autoencoder").click()
     expect(page.get_by_text("12 of 48 clips trained on")).to_be_visible()

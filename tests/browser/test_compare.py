@@ -48,7 +48,7 @@ def own(tmp_path_factory, serve):
 def opened(page: Page, url: str) -> None:
     page.goto(url)
     for plot in PLOTS.values():
-        page.wait_for_selector(f"{plot} .main-svg", timeout=120_000)  # both are measured before they are shown
+        page.wait_for_selector(f"{plot} .main-svg")  # both are measured before they are shown
     page.wait_for_function(ATTACHED)
     page.get_by_text("How to read this page").wait_for()
     page.wait_for_selector(IDLE)

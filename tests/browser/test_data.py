@@ -37,9 +37,9 @@ def test_an_embedding_is_started_watched_and_stopped(dashboard, page: Page, othe
     expect(page.get_by_text("of 80,").first).to_be_visible()
     other.goto(f"{dashboard.url}/data")
     stop = other.get_by_role("button", name="Stop")
-    expect(stop).to_be_enabled(timeout=30_000)
+    expect(stop).to_be_enabled()
     stop.click()
-    expect(page.get_by_role("button", name="Stop")).to_have_count(0, timeout=30_000)
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
     job = jobs.ls(long)[0]
     assert job.state == "stopped"
     (done,) = embeddings.coverage(catalogue.get(long, "along"), cache=long)

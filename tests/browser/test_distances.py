@@ -81,7 +81,7 @@ def test_intervals_come_from_the_background_and_a_clip_that_does_not_fit_is_hear
     expect(bare).to_be_visible()
     page.get_by_role("button", name=re.compile("Compute 95 % intervals")).click()
     both = page.get_by_text(re.compile(r"^anger and sadness: [\d.]+ \([\d.]+ to [\d.]+\)$"))
-    expect(both).to_be_visible(timeout=60_000)
+    expect(both).to_be_visible()
     expect(page.get_by_role("button", name=re.compile("Compute 95 % intervals"))).to_have_count(0)
     click_row(page, 1, 1)
     page.wait_for_selector("[class*='st-key-sound_'] audio")

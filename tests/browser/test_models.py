@@ -53,7 +53,7 @@ def test_a_model_is_trained_from_the_page_and_its_cells_lead_to_clips_and_to_the
     settled(page)
     choose(page, "Features", "^egemaps")
     page.get_by_role("button", name="Start training").click()
-    expect(page.get_by_text("This was trained already")).to_be_visible(timeout=120_000)  # it ended, and the page saw it
+    expect(page.get_by_text("This was trained already")).to_be_visible()  # it ended, and the page saw it
     page.get_by_role("button", name="Open that run").click()
     expect(page.get_by_text(re.compile("^It recognises"))).to_be_visible()
     page.wait_for_url(re.compile("models=run"))

@@ -163,7 +163,7 @@ def test_a_recording_of_the_microphone_is_placed(launch, placing, tmp_path):
     )
     try:
         page = browser.new_context(permissions=["microphone"], viewport={"width": 1280, "height": 1000}).new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(180_000)
         opened(page, f"{placing.url}/place?encoder=egemaps&dims=2")
         page.get_by_role("button", name="Record", exact=True).click()
         page.get_by_role("button", name="Stop recording").wait_for()

@@ -19,7 +19,7 @@ def own(tmp_path_factory, serve):
 def test_a_transfer_is_computed_and_seen(page, own):
     page.goto(f"{own.url}/transfer?learnt_on=first")
     page.get_by_role("button", name="Compute it").click()
-    expect(page.locator(".st-key-transfer_scores .js-plotly-plot")).to_be_visible(timeout=90_000)
+    expect(page.locator(".st-key-transfer_scores .js-plotly-plot")).to_be_visible()
     for words, key in (("Where clips lie", "plane_second"), ("What the numbers follow", "turned")):
         page.get_by_text(words, exact=True).first.click()
         expect(page.locator(f".st-key-{key} .js-plotly-plot").first).to_be_visible()
@@ -36,7 +36,7 @@ def test_what_the_features_did(page, own):
     expect(compute.or_(violins).first).to_be_visible()
     if compute.count():
         compute.click()
-    expect(violins).to_be_visible(timeout=90_000)
+    expect(violins).to_be_visible()
     expect(page.get_by_text("What marks each emotion")).to_be_visible()
     page.get_by_text("One clip", exact=True).first.click()
     expect(page.locator("audio")).to_be_visible()
