@@ -8,7 +8,6 @@ that somebody starts and watches, pickles its tasks, and cannot stop one that ru
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from ser_core.store import key, read_json, write_atomic
 State = Literal["starting", "running", "done", "failed", "stopped"]
 WRITE_SECONDS: Final = 0.5
 STARTING_SECONDS: Final = 300.0
-"""A process that has not taken its lock after this long did not start."""
+"""A process that has not taken its lock after this long did not start; a busy machine takes a minute."""
 
 
 class JobError(SerError, RuntimeError):
@@ -101,10 +100,9 @@ def start(cache: Cache, arguments: Sequence[str], *, title: str) -> str:
         now = time.time()
         starting = Status(job, title, list(arguments), "starting", 0, now, now)
         _write(folder, starting)  # before the process, which then writes its own
-        aside = ["nice"] if shutil.which("nice") else []  # pages go first where both want the processor
         with (folder / "log.txt").open("wb") as log:
             process = subprocess.Popen(
-                [*aside, sys.executable, "-m", "ser_core.cli", *arguments, "--cache", str(cache.root)],
+                [sys.executable, "-m", "ser_core.cli", *arguments, "--cache", str(cache.root)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -124,15 +124,6 @@ def test_start_runs_the_command_in_the_background_once(cache: Cache) -> None:
     assert log.read_text().count('"corpora"') == 1
 
 
-def test_pages_go_before_a_job(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "niceness").write_text("#!/bin/sh\nnice\n")
-    (tmp_path / "niceness").chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "niceness"))
-    log = cache.root / "jobs" / jobs.start(cache, ["corpora"], title="a list") / "log.txt"
-    until(log.read_text)
-    assert int(log.read_text()) == min(os.nice(0) + 10, 19)
-
-
 def test_a_command_that_fails_at_once_leaves_its_last_words(cache: Cache) -> None:
     job = jobs.start(cache, ["embed", "absent", "egemaps"], title="absent")
     until(lambda: (found := jobs.status(cache, job)) and not found.active)
