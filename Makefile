@@ -21,8 +21,8 @@ demo: install
 	@$(BIN)/ser dashboard
 
 test: install lint
-	@echo "Running the tests (8 to 25 minutes, by machine) ..."
-	@$(BIN)/python -m pytest -q -rs --durations=8 -n 2 --dist loadscope
+	@echo "Running the tests (8 to 35 minutes, by machine) ..."
+	@$(BIN)/python -m pytest -q -rs --durations=8 -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: install
 	@echo "Checking style, types and the direction of imports ..."

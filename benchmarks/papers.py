@@ -15,6 +15,7 @@ import argparse
 import multiprocessing
 import os
 import statistics
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -99,10 +100,19 @@ def embed(plans: Sequence[Plan], cache: Cache) -> None:
             embeddings.embed(catalogue.get(cache, corpus), encoders.encoder(name), cache=cache)
 
 
-def one_thread() -> None:
+def prepare() -> None:
+    """Have a worker train on one core, and end when the benchmark is killed: alone it would train on."""
     import torch
 
     torch.set_num_threads(1)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
 
 
 def train(plan: Plan, root: Path) -> str:
@@ -113,7 +123,7 @@ def trained(plans: Sequence[Plan], cache: Cache, at_once: int) -> dict[Plan, Run
     """Train what is not kept yet: first what has several folds and takes longest, so that no core waits at the end."""
     found: dict[Plan, Run] = {}
     spawn = multiprocessing.get_context("spawn")  # a fork would share OpenMP's threads
-    with bar("trainings") as show, ProcessPoolExecutor(at_once, mp_context=spawn, initializer=one_thread) as pool:
+    with bar("trainings") as show, ProcessPoolExecutor(at_once, mp_context=spawn, initializer=prepare) as pool:
         several = [plan for plan in plans if plan.split == "speaker"]
         order = [*reversed(several), *(plan for plan in reversed(plans) if plan not in several)]
         asked = {pool.submit(train, plan, cache.root): plan for plan in order}
