@@ -6,6 +6,7 @@ import io
 import threading
 import tomllib
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -181,7 +182,8 @@ def received(size: int) -> bool:
     async def parse():
         return await MultiPartParser(Headers({"content-type": "multipart/form-data; boundary=x"}), parts()).parse()
 
-    form = asyncio.run(parse())
+    with ThreadPoolExecutor(1) as own:  # the loop of an open browser may run in this thread
+        form = own.submit(asyncio.run, parse()).result()
     file = form["f"]
     try:
         return not file.file._rolled
