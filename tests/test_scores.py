@@ -3,11 +3,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binomtest, mannwhitneyu
 from sklearn import metrics
 
 from ser_core import evaluation, scores
+from ser_core.evaluation import Evaluation
 from ser_core.models import calibration
 from ser_core.scores import Curve, EvaluationError
 
@@ -70,6 +72,21 @@ def test_of_many_matrices_each_has_its_score_and_one_without_clips_none(score: C
     for at in np.ndindex(5, 3):
         if many[at].any():
             assert found[at] == pytest.approx(score(many[at]), abs=1e-12)
+
+
+def test_an_interval_is_that_of_the_speakers_drawn_one_draw_after_the_other() -> None:
+    found, names, values = (
+        Evaluation(tuple("abcd"), TRUTH, PREDICTED, SPEAKERS, pd.DataFrame()),
+        np.unique(SPEAKERS),
+        [],
+    )
+    for times in scores.draws(len(names)):
+        rows = np.concatenate(
+            [np.tile(np.flatnonzero(name == SPEAKERS), n) for name, n in zip(names, times, strict=True)]
+        )
+        values.append(metrics.balanced_accuracy_score(TRUTH[rows], PREDICTED[rows]))
+    assert len(values) == 1000
+    assert found.interval(scores.uar) == pytest.approx(np.percentile(values, [2.5, 97.5]), abs=1e-12)
 
 
 def test_report_against_scikit_learn() -> None:

@@ -11,6 +11,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from ser_core import splits, transfer, transferring
 from ser_core.cache import Cache
+from ser_core.geometry import rotation
 from ser_core.models import plane
 from ser_core.splits import SplitError
 from ser_core.transfer import FOUR, TAUGHT, UNSEEN, Question, Transfer
@@ -205,7 +206,22 @@ def test_a_turned_corpus_is_turned_back(found):
     turns = found.turns("second", "pca", "standardise")
     assert len(turns) == 6
     straight = found.score("second", "pca", "standardise").folds.value
-    assert found.undone("second", "pca", "standardise", turned=True).value > straight - 0.1
+    landed, folds = (
+        found.landed("second"),
+        zip(
+            found.planes("second", "pca", "standardise"),
+            found.centres(TAUGHT, "pca"),
+            found.learners["pca"],
+            strict=True,
+        ),
+    )
+    each = []
+    for points, goal, learner in folds:
+        moved = rotation.undone(points, landed.truth, landed.speakers, goal=goal, turned=True)
+        each.append(balanced_accuracy_score(landed.truth, learner.predicted(moved)))
+    value = found.undone("second", "pca", "standardise", turned=True).value
+    assert value == pytest.approx(np.mean(each), abs=1e-12)
+    assert value > straight - 0.1
     angle = np.radians(70)
     matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     other = found.others[0]
