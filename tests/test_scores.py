@@ -75,11 +75,8 @@ def test_of_many_matrices_each_has_its_score_and_one_without_clips_none(score: C
 
 
 def test_an_interval_is_that_of_the_speakers_drawn_one_draw_after_the_other() -> None:
-    found, names, values = (
-        Evaluation(tuple("abcd"), TRUTH, PREDICTED, SPEAKERS, pd.DataFrame()),
-        np.unique(SPEAKERS),
-        [],
-    )
+    found = Evaluation(tuple("abcd"), TRUTH, PREDICTED, SPEAKERS, pd.DataFrame())
+    names, values = np.unique(SPEAKERS), []
     for times in scores.draws(len(names)):
         rows = np.concatenate(
             [np.tile(np.flatnonzero(name == SPEAKERS), n) for name, n in zip(names, times, strict=True)]
